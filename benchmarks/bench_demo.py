@@ -49,6 +49,15 @@ def main() -> None:
         for metric in ("field_accuracy", "format_consistency", "hallucination_rate", "exact_match"):
             claims.add(f"{name}: {metric}", one["metrics"][metric]["value"], "ratio")
     claims.add("tuned: schema-valid", tuned["metrics"]["schema_valid_rate"]["value"], "ratio", at_least=1)
+    policy = result["routing"]["policy"]
+    guaranteed = (policy["loss"], policy["basis"]) == ("fields", "guaranteed")
+    claims.add("policy: a guarantee on fields", float(guaranteed), "yes", at_least=1)
+    claims.add("policy: bound", policy["max_error"], "ratio", at_most=0.1)
+    served = {one["name"]: one for one in result["routing"]["served"]}
+    claims.add("policy: fields served here", served["all"]["fields"]["value"], "ratio", at_least=0.5)
+    for name, one in served.items():
+        bound = policy["max_error"] if name == "known groups" else None
+        claims.add(f"policy, {name}: wrong of what is served", one["loss"]["value"], "ratio", at_most=bound)
     training = result["training"]
     claims.add("training speed", training["tokens_per_s"], "tokens/s")
     claims.add("training, peak memory", training["peak_memory_bytes"] / 1e9, "GB", at_most=4)

@@ -11,12 +11,14 @@ from __future__ import annotations
 import json
 import sys
 import time
+from itertools import product
 from pathlib import Path
 
 from claims import Claims, parser
 
 from insource.foundation.rng import generator
 from insource.lifecycle.drift.inputs import Documents, input_drift
+from insource.models.embeddings.minilm import embed
 from insource.stats.intervals import clopper_pearson
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -25,6 +27,7 @@ ALPHA = 0.01
 STRENGTHS = (0.1, 0.3, 0.6)
 SIZES = ((500, 200), (2000, 500))
 NEW_DOMAINS = ("travel", "auto_and_commute", "work")
+NEW_SHARES = (0.0, 0.1, 0.2, 0.3)
 CHECK_S = 5.0
 
 
@@ -54,7 +57,7 @@ def power(claims: Claims, sizes: tuple[int, int], runs: int, strengths: tuple[fl
                 claims.add(name, found.rate(signal), "")
 
 
-def real_queries(claims: Claims, folder: Path, runs: int) -> None:
+def real_queries(claims: Claims, folder: Path, runs: int, shares: tuple[float, ...] = NEW_SHARES) -> None:
     """CLINC150: a share of the window comes from three domains that the reference does not have."""
     domains = json.loads((folder / "domains.json").read_text())
     new = {label for domain in NEW_DOMAINS for label in domains[domain]}
@@ -62,8 +65,8 @@ def real_queries(claims: Claims, folder: Path, runs: int) -> None:
         rows = [json.loads(line) for line in lines]
     known = [row["input"] for row in rows if row["output"] not in new]
     others = [row["input"] for row in rows if row["output"] in new]
-    for share in (0.0, 0.1, 0.3):
-        alarms = 0
+    for share, kind in product(shares, ("hashed", "sentences")):
+        alarms, sentences = 0, None if kind == "hashed" else embed
         for run in range(runs):
             rng = generator(run, f"bench_drift.clinc.{share}")
             drawn = rng.permutation(len(known))
@@ -72,9 +75,11 @@ def real_queries(claims: Claims, folder: Path, runs: int) -> None:
             window = [known[i] for i in drawn[2000 : 2500 - count]] + strange
             mixed = [window[i] for i in rng.permutation(500)]
             reference = Documents([known[i] for i in drawn[:2000]], [{}] * 2000)
-            alarms += input_drift(reference, Documents(mixed, [{}] * 500), alpha=ALPHA / 3, seed=run).moved
+            found = Documents(mixed, [{}] * 500)
+            drift = input_drift(reference, found, alpha=ALPHA / 3, seed=run, sentences=sentences)
+            alarms += drift.moved
         low, high = clopper_pearson(alarms, runs)
-        name = f"CLINC150, {share:.0%} from new domains: alarms of {runs} [{low:.2f}, {high:.2f}]"
+        name = f"CLINC150, {share:.0%} from new domains, {kind}: alarms of {runs} [{low:.2f}, {high:.2f}]"
         claims.add(name, alarms / runs, "")
 
 

@@ -37,6 +37,15 @@ def main() -> None:
         for part, figures in {"test": one["metrics"], **one["slices"]}.items():
             for metric in ("field_accuracy", "exact_match"):
                 claims.add(f"{one['arm']['name']}, {part}: {metric}", figures[metric]["value"], "ratio")
+    policy = result["routing"]["policy"]
+    withheld = policy["new_groups"] is not None and policy["new_groups"]["guarantee"] == "withheld"
+    claims.add("policy: withheld for new layouts", float(withheld), "yes", at_least=1)
+    for one in result["routing"]["served"]:
+        known = one["name"] == "known groups" and policy["basis"] == "guaranteed"
+        at = f"policy, {one['name']}"
+        claims.add(f"{at}: documents served here", one["share"]["value"], "ratio")
+        bound = policy["max_error"] if known else None
+        claims.add(f"{at}: wrong of what is served", one["loss"]["value"], "ratio", at_most=bound)
     print(f"  verdict: {result['verdict']['outcome']}. {result['verdict']['sentence']}")
     for stage in result["stages"]:
         claims.add(f"stage {stage['stage']}", stage["seconds"], "s")

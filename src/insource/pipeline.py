@@ -18,6 +18,7 @@ from insource.foundation.errors import missing_extra
 from insource.models.protocol import Model
 from insource.training.base import require_extra
 from insource.types import RunResult
+from insource.workflow.bound import check_weights
 from insource.workflow.build import build_dataset
 from insource.workflow.choose import choose, fit_early
 from insource.workflow.conclude import Findings, assemble, keep
@@ -57,6 +58,7 @@ def run(
     """
     require_extras(arms)
     dataset, task = build_dataset(session, cloud)
+    check_weights(session.config.routing, task)
     best = fit_early(session, dataset, task, arms)
     made = make_model(session, dataset, task)
     choice = choose(session, dataset, task, made, arms, best=best)

@@ -127,6 +127,7 @@ def imported_by(path, modules):
         "from insource.cli.main import main; main(['run', '--help'])",
         "from insource.cli.main import main; main(['demo', '--help'])",
         "from insource.cli.main import main; main(['logs', 'stats', '--help'])",
+        "from insource.cli.main import main; main(['monitor', 'report', '--help'])",
     ],
 )
 def test_a_light_import_loads_nothing_heavy(code):

@@ -35,6 +35,8 @@ def test_a_verdict_on_a_real_cloud_without_a_network(insource):
     assert result.verdict.outcome in ("go", "no-go", "undecided")
     assert "simulated" not in first.stderr
     assert "Andrii Boiko, Apache-2.0" in first.stderr
+    assert result.routing.policy.new_groups.guarantee == "withheld"
+    assert "The bound: at most 5% wrong among locally served answers" in first.stderr
     assert all(f"  {one.system}: " in first.stderr for one in PUBLISHED)
 
     again = insource(*DEMO, env=OFFLINE)

@@ -3,21 +3,27 @@
 import json
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
-from support.monitored import MODEL, START, World, log, project, with_dataset
+from support.judged_answers import figures
+from support.monitored import MODEL, RUN, START, World, log, project, with_dataset
 from support.webhooks import Hook, answers, hangs
 
 from insource.cli.main import cli
 from insource.cli.options import open_session
-from insource.foundation.errors import UserError
+from insource.foundation.errors import PrerequisiteError, UserError
 from insource.foundation.files import locked
-from insource.lifecycle.alerts import audit_factor
+from insource.foundation.rng import generator
+from insource.lifecycle.monitoring.alerts import audit_factor
+from insource.lifecycle.monitoring.watch import check
+from insource.lifecycle.transitions import nothing_deployed
 from insource.redaction import Redactor
 from insource.store.deployments.audits import add_audits
 from insource.store.deployments.checks import checks_of
-from insource.store.deployments.registry import events, open_registry
-from insource.types.deployment import Audit
+from insource.store.deployments.registry import events, open_registry, swap
+from insource.types.confidence import ConfidenceSummary
+from insource.types.deployment import Audit, DeploymentEvent, Version
 from insource.workflow.monitor import LOCK, monitor
 
 
@@ -44,6 +50,16 @@ def run(tmp_path, monkeypatch):
         return done.output
 
     return invoke
+
+
+def deploy(folder, version, since):
+    """Make a version the champion."""
+    new = nothing_deployed("equipment", since).model_copy(update={"champion": version})
+    event = DeploymentEvent(
+        task="equipment", revision=0, at=since, kind="deployed", by="operator", reason="test"
+    )
+    with open_registry(folder / ".insource") as registry:
+        swap(registry, new, event, expected=0)
 
 
 def checks(folder):
@@ -93,6 +109,21 @@ def test_what_the_model_does_is_watched_too(tmp_path, run):
     said = run()
     for name in ("confidence", "escalated calls", "voltage is empty"):
         assert f"ALERT behaviour: {name}" in said
+
+
+@pytest.mark.parametrize("learned", [True, False])
+def test_a_learned_confidence_estimates_quality_and_another_one_is_an_index(tmp_path, run, learned):
+    summary = ConfidenceSummary(
+        digest="d" if learned else "", certifying=100, reason="r", fields=figures(), answers=figures()
+    )
+    world = World()
+    log(project(tmp_path, learned=summary), world.calls(400))
+    assert "ALERT quality" not in run()
+    world.sure = 0.8
+    log(tmp_path, world.calls(200))
+    said = run()
+    assert ("ALERT quality" in said) == learned
+    assert ("so this is an index" in said) != learned
 
 
 def test_only_audits_are_said_to_roll_back(tmp_path, run):
@@ -169,12 +200,80 @@ def test_where_configured_an_alert_asks_for_more_audits_until_it_is_over(tmp_pat
     log(tmp_path, world.calls(200))
     run()
     with open_registry(tmp_path / ".insource") as registry:
-        assert audit_factor(events(registry, "equipment")) == 4.0
+        assert audit_factor(events(registry, "equipment"), MODEL) == 4.0
     world.foreign = 0.0
     log(tmp_path, world.calls(200))
     run()
     with open_registry(tmp_path / ".insource") as registry:
-        assert audit_factor(events(registry, "equipment")) == 1.0
+        assert audit_factor(events(registry, "equipment"), MODEL) == 1.0
+
+
+def test_the_alerts_of_a_version_end_when_another_one_answers(tmp_path, run):
+    world = World()
+    log(project(tmp_path), world.calls(400))
+    world.foreign = 0.5
+    log(tmp_path, world.calls(200))
+    assert "ALERT inputs" in run()
+    other = f"{MODEL}-b"
+    calls = [
+        call.model_copy(update={"route": call.route.model_copy(update={"version": other, "model": other})})
+        for call in world.calls(400)
+    ]
+    log(tmp_path, calls)
+    version = Version(
+        name=other, task="equipment", run_id=RUN, arm="tuned", digest="d", policy_digest="p", max_error=0.1
+    )
+    deploy(tmp_path, version, calls[0].started_at)
+    said = run()
+    assert f"answered by {other}" in said
+    assert "over  inputs" in said
+    assert "ALERT" not in said  # its reference are its own first calls
+
+
+def test_it_goes_on_after_a_check_that_failed(tmp_path, run, monkeypatch):
+    log(project(tmp_path), World().calls(400))
+    pauses = []
+
+    def sleep(seconds):
+        pauses.append(seconds)
+        if len(pauses) == 1:
+            monkeypatch.setattr("insource.workflow.monitor.check", fails)
+            log(tmp_path, later)
+        elif len(pauses) == 2:
+            monkeypatch.setattr("insource.workflow.monitor.check", check)
+        else:
+            raise KeyboardInterrupt
+
+    def fails(*given, **more):
+        raise PrerequisiteError("store-locked", "The store is locked.", hint="Wait.")
+
+    world = World()
+    world.calls(400)
+    later = world.calls(200)
+    monkeypatch.setattr("insource.cli.monitor.time.sleep", sleep)
+    done = CliRunner().invoke(cli, ["monitor", "--every", "60"])
+    assert "error: The store is locked." in done.output
+    assert pauses == [60, 60, 60]
+    assert len(checks(tmp_path)) == 2
+
+
+def test_a_backlog_is_checked_in_parts_and_said(tmp_path, run, monkeypatch):
+    monkeypatch.setattr("insource.workflow.monitor.WINDOWS_AT_ONCE", 1)
+    log(project(tmp_path), World().calls(600))
+    assert "More windows are complete" in run()
+    run()
+    assert len(checks(tmp_path)) == 2
+
+
+def test_nothing_of_a_document_is_kept_with_a_check(tmp_path, run):
+    """A purge of the log need not look there."""
+    world = World()
+    log(project(tmp_path), world.calls(400))
+    world.foreign = 0.5
+    log(tmp_path, world.calls(200))
+    run()
+    kept = "".join(check.model_dump_json() for check in checks(tmp_path))
+    assert [word for word in ("warranty", "compact", "Nennspannung", "Pumpe") if word in kept] == []
 
 
 def test_two_monitors_at_once_check_nothing_twice(tmp_path, run):
@@ -285,6 +384,32 @@ def test_the_report_shows_what_was_found(tmp_path, run):
     page = (tmp_path / ".insource" / "monitor.html").read_text()
     for text in ("1 alert", "unknown words", "insource retrain --dry-run", "<svg", "Does the model still do"):
         assert text in page
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_the_report_takes_a_configuration_elsewhere(tmp_path, run, monkeypatch, before):
+    project(tmp_path / "there")
+    log(tmp_path / "there", World().calls(400))
+    named = ("--config", "there/insource.toml")
+    run(*named)
+    run(*((*named, "report") if before else ("report", *named)))
+    assert (tmp_path / "there" / ".insource" / "monitor.html").is_file()
+
+
+def test_sentence_embeddings_take_part_where_configured(tmp_path, run, monkeypatch):
+    """They see what letters do not: here, which of the documents are about something else."""
+    world, asked = World(), []
+
+    def embed(texts):
+        asked.append(len(texts))
+        late = np.arange(len(texts)) >= 200
+        noise = generator(0, "tests.embed").normal(size=(len(texts), 8))
+        return (noise + 2 * late[:, None]).astype(np.float32)
+
+    monkeypatch.setattr("insource.workflow.monitor.embed", embed)
+    log(project(tmp_path, 'documents = "sentences"'), world.calls(400))
+    assert "ALERT inputs" in run()
+    assert asked == [400]
 
 
 def test_a_report_before_the_first_check_says_what_to_type(tmp_path, run):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from support.webhooks import Hook, answers, drips, hangs
 
-from insource.lifecycle.webhook import deliver, signature
+from insource.lifecycle.monitoring.webhook import deliver, signature
 from insource.types.monitoring import Alert
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)

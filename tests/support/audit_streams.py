@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from insource.stats.bounded_mean import Deviations, predicted_evidence
 from insource.stats.e_process import log_evidences
 from insource.stats.intervals import clopper_pearson
 
@@ -66,6 +67,28 @@ def naive_rollback(rate, runs, random):
     k = wrong.cumsum(axis=1)[:, looks - 1]
     z = (k / looks - SLO) / np.sqrt(SLO * (1 - SLO) / looks)
     return decided(first(z > 2.3263))
+
+
+def deviations_of(predicted, audited):
+    """Return what the audits of one stream of calls know of all its predictions."""
+    before = np.concatenate(([predicted[0]], np.cumsum(predicted)[:-1] / np.arange(1, len(predicted))))
+    off, at = predicted - before, np.flatnonzero(audited)
+    starts = np.concatenate(([0], at[:-1] + 1))
+    sums, squares = (
+        np.array([one[start : end + 1].sum() for start, end in zip(starts, at, strict=False)])
+        for one in (off, off**2)
+    )
+    return Deviations(predicted[at], before[at], sums, squares)
+
+
+def with_predictions(predicted, audited, wrong, probability, boundary, claim, most):
+    """Return when evidence with predictions first suffices, in audits; one stream a row."""
+    when = []
+    for f, drawn, lost in zip(predicted, audited, wrong, strict=True):
+        known = deviations_of(f, drawn)
+        crossed = predicted_evidence(lost[drawn], known, probability, boundary, claim, most) >= NEEDED
+        when.append(int(crossed.argmax()) if crossed.any() else -1)
+    return decided(np.array(when))
 
 
 def ever(evidence, needed=NEEDED):

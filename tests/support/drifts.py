@@ -12,8 +12,8 @@ from insource.config.monitor import MonitorSection
 from insource.config.rollout import RolloutSection
 from insource.foundation.rng import generator
 from insource.lifecycle.drift.behaviour import Answered
-from insource.lifecycle.traffic import Observed
-from insource.lifecycle.watch import Watched, check
+from insource.lifecycle.monitoring.traffic import Observed
+from insource.lifecycle.monitoring.watch import Watched, check
 from insource.stats.intervals import clopper_pearson
 from insource.types import JsonSchema, Policy
 from insource.types.deployment import Audit

@@ -82,7 +82,7 @@ class World:
         )
 
 
-def project(folder, section="", threshold=0.8, task="equipment", output=OUTPUT, window=200):
+def project(folder, section="", threshold=0.8, task="equipment", output=OUTPUT, window=200, learned=None):
     """Write a project whose newest run serves a model."""
     result = example_result()
     policy = Policy(
@@ -95,7 +95,9 @@ def project(folder, section="", threshold=0.8, task="equipment", output=OUTPUT, 
         reason="test",
     )
     manifest = result.dataset.model_copy(update={"output": output})
-    result = result.model_copy(update={"routing": RoutingSummary(policy=policy), "dataset": manifest})
+    result = result.model_copy(
+        update={"routing": RoutingSummary(policy=policy, confidence=learned), "dataset": manifest}
+    )
     run = folder / ".insource" / "runs" / result.run_id
     run.mkdir(parents=True)
     (run / "result.json").write_text(result.model_dump_json())

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from insource.lifecycle.anchors.attribution import Harm, attribute
+from insource.lifecycle.anchors.schedule import PRESSED_ROUNDS
 from insource.stats.e_process import log_evidences
 from insource.types.deployment import AnchorCheck
 
@@ -93,7 +94,7 @@ def simulate(world, random):
     crossed = log_evidences(wrong.cumsum(), n, SLO, "above") >= np.log(1 / ALPHA)
     harm_at = int(crossed.argmax()) + 1 if crossed.any() else None
     cloud, local = Cloud(world, random), Local(world, random)
-    checks, first = [], None
+    checks, first, pressed = [], None, 0
     step, next_round = -BASELINE_ROUNDS, -BASELINE_ROUNDS
     while step < len(rate):
         answers, right = cloud.ask(step >= BEFORE)
@@ -107,7 +108,9 @@ def simulate(world, random):
         found = attribute(checks, ANCHORS, harm, slo=SLO, alpha=ALPHA, version="v")
         if found.cause in ("local", "cloud"):
             return Ended(found.cause, step - BEFORE, harm is not None)
-        next_round = step + (1 if step < 0 else PRESSED if harm is not None else SCHEDULE)
+        pressed += harm is not None
+        often = 0 < pressed < PRESSED_ROUNDS
+        next_round = step + (1 if step < 0 else PRESSED if often else SCHEDULE)
         if (
             harm_at is not None and step < harm_at < next_round
         ):  # harm is shown: the anchors are asked at once

@@ -15,10 +15,10 @@ from insource.config.loading import FILE_NAME
 if TYPE_CHECKING:
     from insource.config.loading import LoadedConfig
     from insource.config.sections import Config
-    from insource.gateway.settings import HttpCloud, Limits, Registered, TaskSettings
+    from insource.gateway.settings import HttpCloud, Limits, Registered, TaskSettings, WaySettings
     from insource.logs.recorder import Recorder
     from insource.types.deployment import Version
-    from insource.workflow.serve import Deployed, Opened
+    from insource.workflow.deployed import Deployed, Opened
     from insource.workflow.session import Session
 
 host_config_option = click.option(
@@ -109,6 +109,7 @@ def open_tasks(
         settings = replace(
             _settings_of(session, found, stack.enter_context(found.open())),
             cloud=None if alone else _cloud(session.config),
+            ways=_ways(session.config, found, alone=alone),
             reference=reference_name(host, session.config),
             any_model=alone,
             registered=_registered(session, found) if followed else None,
@@ -128,6 +129,8 @@ def _deployed(session: Session) -> tuple[str | None, str | None]:
 def _settings_of(session: Session, found: Deployed, opened: Opened) -> TaskSettings:
     """Return the settings of a task whose model is open, without what it escalates to."""
     from insource.gateway.settings import TaskSettings
+    from insource.redaction import Redactor
+    from insource.workflow.alarms import keep_alarm
     from insource.workflow.deploy import version_of
 
     return TaskSettings(
@@ -137,7 +140,13 @@ def _settings_of(session: Session, found: Deployed, opened: Opened) -> TaskSetti
         digest=version_of(found.result, found.task.name).digest,
         local=opened.model,
         ask=found.ask,
+        ways=_ways(session.config, found, alone=True),
         confidence=found.confidence,
+        judge=found.judge,
+        certified=found.certified,
+        model_changed=found.model_changed,
+        redact=Redactor.from_config(session.config.log, session.project.workspace).text,
+        alarm=lambda alarm: keep_alarm(session.project.workspace, *alarm),
         spelled=found.spelled,
         alive=opened.alive,
         slots=found.slots,
@@ -169,12 +178,53 @@ def _registered(session: Session, first: Deployed) -> Registered:
 
 
 def _cloud(config: Config) -> HttpCloud | None:
+    return _http_cloud(config, config.reference.model, config.reference.base_url)
+
+
+def _http_cloud(config: Config, model: str, base_url: str) -> HttpCloud | None:
     from insource.gateway.settings import HttpCloud
 
-    reference = config.reference
-    if not reference.model:
+    if not model:
         return None
-    return HttpCloud(model=reference.model.partition("/")[2], base_url=reference.base_url)
+    name, timeout_s = model.partition("/")[2], config.routing.cloud_timeout_s
+    return HttpCloud(model=name, base_url=base_url, timeout_s=timeout_s)
+
+
+def _ways(config: Config, found: Deployed, *, alone: bool) -> WaySettings:
+    """Return the ways of an answer beside local and cloud, as ``[routing]`` configures them."""
+    from insource.gateway.from_config import tier_of
+    from insource.gateway.settings import WaySettings
+
+    section = config.routing
+    tier = None if alone else tier_of(config)
+    return WaySettings(
+        fields=found.fields,
+        rules=section.rules,
+        fail=section.fail,
+        tier=_http_cloud(config, tier.model, tier.base_url) if tier is not None else None,
+        tier_accepts=section.tier_accepts,
+        cache_s=section.cache_s,
+    )
+
+
+def ways_told(one: Answering) -> list[str]:
+    """Return a line for each way that is switched on, and for a model that is not as certified."""
+    ways, section = one.settings.ways, one.config.routing
+    told = []
+    if one.found.model_changed:
+        told.append(
+            f"{one.found.model_changed} is not as certified: its answers are not served. "
+            "Calibrate again: insource run"
+        )
+    if ways.fields is not None:
+        told.append(ways.fields.reason)
+    if ways.tier is not None:
+        told.append(f"Asks {section.tier} before {one.config.reference.model}")
+    if ways.cache_s:
+        told.append(f"Answers the same call again from the log for {ways.cache_s:g} s")
+    if ways.rules:
+        told.append(f"Follows {len(ways.rules)} routing rule{'s' * (len(ways.rules) != 1)}")
+    return told
 
 
 def open_log(host: LoadedConfig, stack: ExitStack) -> Recorder:

@@ -107,7 +107,7 @@ def _settings(
     prices: PriceTable,
 ) -> tuple[GatewaySettings, list[str]]:
     """Return the settings and the lines to print."""
-    from insource.cli.answering import limits_of
+    from insource.cli.answering import limits_of, ways_told
     from insource.gateway.settings import GatewaySettings
 
     log = loaded.config.log
@@ -119,6 +119,7 @@ def _settings(
             f"Answers {one.found.task.name} with {one.found.name}",
             one.found.policy.reason,
             f"Escalates to {cloud or 'nothing: set reference.model to escalate to a cloud model'}",
+            *ways_told(one),
         ]
     told.append(f"Forwards calls to {names}" if names else "Forwards no calls: the task is local-only")
     if passing.task_of is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from insource.cli.options import json_option, project_options
+from insource.cli.options import config_option, json_option
 
 if TYPE_CHECKING:
     from insource.types import Estimate
@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 @click.group("monitor", invoke_without_command=True, short_help="Watch a deployed model: drift and quality")
 @click.option("--every", type=click.FloatRange(min=1), help="Check again and again, so many seconds apart.")
 @json_option
-@project_options
+@config_option
+@click.option("-q", "--quiet", is_flag=True, help="Print only results and errors.")
 @click.pass_context
-def command(context: click.Context, session: Session, every: float | None, as_json: bool) -> None:
+def command(
+    context: click.Context, every: float | None, as_json: bool, config_path: Path, quiet: bool
+) -> None:
     """Check each complete window of the task's calls once, against the documents and calls before.
 
     It compares the documents, what the model does with them, the estimated quality, and the audits. The
@@ -30,11 +33,14 @@ def command(context: click.Context, session: Session, every: float | None, as_js
     deployment, and posted to monitor.webhook.
     """
     if context.invoked_subcommand is not None:
+        context.default_map = {"report": {"config_path": config_path}}
         return
+    from insource.cli.options import open_session
     from insource.cli.output import fail
     from insource.foundation.errors import InsourceError
     from insource.workflow.monitor import monitor
 
+    session = open_session(config_path, {}, quiet=quiet)
     watched = _watched(session)
     for one in watched:
         _print(monitor(one, session.project.workspace), as_json)
@@ -50,16 +56,18 @@ def command(context: click.Context, session: Session, every: float | None, as_js
 @command.command("report", short_help="Draw what the monitor found, as one HTML page")
 @click.option("--task", default="", help="A task of another project that is served here.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write to.")
-@project_options
-def report(session: Session, task: str, output: Path | None) -> None:
+@config_option
+def report(config_path: Path, task: str, output: Path | None) -> None:
     """Draw the kept checks of the task: estimated and audited quality, drift, what moved and what to do.
 
     Without -o, the page goes into the workspace.
     """
+    from insource.cli.options import open_session
     from insource.cli.output import near, say
     from insource.report.render import write_monitoring
     from insource.workflow.monitor import kept_checks
 
+    session = open_session(config_path, {})
     target = output or session.project.workspace / "monitor.html"
     say(f"Wrote {near(write_monitoring(kept_checks(session, task), target))}")
 
@@ -93,6 +101,8 @@ def _print(looked: Looked, as_json: bool) -> None:
             say(line)
     if not looked.newest:
         say(f"Nothing to compare yet: {looked.waits_for:,} more calls make the reference and a first window")
+    elif looked.made and not looked.waits_for:
+        say("More windows are complete: check them too with `insource monitor`")
     elif not looked.made:
         say(f"The next window is complete after {looked.waits_for:,} more calls")
     if looked.untold:
@@ -104,7 +114,7 @@ def lines_of(check: Check) -> list[str]:
     from insource.cli.output import show
     from insource.cli.printable import printable
     from insource.foundation.clock import iso
-    from insource.lifecycle.alerts import figure
+    from insource.lifecycle.monitoring.alerts import figure
 
     window = check.window
     when = f"{iso(window.first)} to {iso(window.last)}" if window.first and window.last else ""

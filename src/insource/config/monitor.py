@@ -23,6 +23,12 @@ class MonitorSection(Frozen):
         description="What documents are compared with: the first `calls` that the version answered, or the "
         "documents of the `dataset` that it was measured on, each taken by itself.",
     )
+    documents: Literal["hashed", "sentences"] = Field(
+        "hashed",
+        description="What the classifier sees of documents: letters and features, `hashed`, or `sentences`: "
+        "also sentence embeddings, which see a new topic in the same style (extra `embeddings`; 5 ms a "
+        "document).",
+    )
     alpha: float = Field(
         0.01,
         gt=0,

@@ -50,6 +50,12 @@ class RolloutSection(Frozen):
         description="Share of the task's calls that are answered locally and by the cloud too, to compare "
         "(ratio). At small canary shares every answer of the new version is audited.",
     )
+    doubtful_audits: float = Field(
+        1.0,
+        ge=1,
+        description="How many times as often a doubtful answer is audited: one in the lower half between the "
+        "policy's threshold and certainty. Its audits enter the evidence by their weight.",
+    )
     audit_usd_per_day: float = Field(
         5.0, ge=0, description="Most money for audits a day; audits stop when it is spent (USD)."
     )

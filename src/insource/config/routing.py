@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from insource.types import Frozen
 from insource.types.routing import Loss, Unit
+from insource.types.ways import FieldMode, GreyZone, Rule
 
 
 class RoutingSection(Frozen):
@@ -48,3 +49,60 @@ class RoutingSection(Frozen):
         description="When the data does not support the bound: always use the `cloud`, or use the `median` "
         "confidence as the threshold, without a guarantee.",
     )
+    escalate: Literal["document", "fields"] = Field(
+        "document",
+        description="What the cloud is asked for where an answer is doubtful: the whole `document`, or its "
+        "doubtful `fields` alone, with the local draft.",
+    )
+    fields: dict[str, FieldMode] = Field(
+        default_factory=dict,
+        description="Where the value of a field of a JSON answer comes from, by name: `local` always here, "
+        "`cloud` always from the cloud, `cascade` by its confidence. Any of them escalates single fields.",
+    )
+    prompts: tuple[str, ...] = Field(
+        (),
+        description="Further system messages that ask for the same job. A call with another one than those "
+        "of the calibration documents goes to the cloud (`prompt-changed`).",
+    )
+    first: str = Field(
+        "",
+        description="A cheap local arm, by its name in the report, that is asked before the chosen one; "
+        "where it is not sure enough, the chosen arm answers, and then the cloud.",
+    )
+    second_look: GreyZone | None = Field(
+        None,
+        description="Grey zone of confidences, such as `[0.3, 0.9]`: a language model is asked a second "
+        "time, at another temperature, and agreement makes its answer surer. Off by default.",
+    )
+    cache_s: float = Field(
+        0,
+        ge=0,
+        description="How long the answer to a call answers calls exactly like it (seconds); 0 keeps none.",
+    )
+    tier: str = Field(
+        "",
+        description="Cheaper cloud model to ask before `reference.model`, one of `[[reference.also]]`.",
+    )
+    tier_accepts: Literal["valid", "agreeing"] = Field(
+        "valid",
+        description="When the cheaper model's answer is taken: where it fits the contract (`valid`), or only "
+        "where it also agrees with the local answer (`agreeing`).",
+    )
+    cloud_timeout_s: float = Field(
+        600, gt=0, description="Maximum time without data from the clouds of the task (seconds)."
+    )
+    rules: tuple[Rule, ...] = Field(
+        (),
+        description="Which calls take which ways, as `[[routing.rules]]`; the first one that fits counts.",
+    )
+    fail: Literal["expensive", "closed"] = Field(
+        "expensive",
+        description="What an unknown cost counts as where a rule asks what was spent: not spent, so that the "
+        "cloud may be asked (`expensive`), or spent (`closed`).",
+    )
+
+    @model_validator(mode="after")
+    def _a_zone_has_two_ends(self) -> Self:
+        if self.second_look is not None and not 0 <= self.second_look[0] < self.second_look[1] <= 1:
+            raise ValueError("second_look needs two confidences in rising order, such as [0.3, 0.9]")
+        return self

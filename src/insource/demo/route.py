@@ -7,7 +7,7 @@ from typing import Any
 
 from insource.foundation.errors import ProviderError
 from insource.gateway.server import GatewayServer
-from insource.gateway.settings import AUTO, GatewaySettings, TaskSettings
+from insource.gateway.settings import AUTO, GatewaySettings, TaskSettings, WaySettings
 from insource.models.protocol import Model
 from insource.models.transport import client
 from insource.providers.tags import HEADER
@@ -35,6 +35,9 @@ def drive(
             cloud=cloud,
             ask=found.ask,
             confidence=found.confidence,
+            judge=found.judge,
+            certified=found.certified,
+            ways=WaySettings(fields=found.fields),
             slots=found.slots,
         )
         settings = GatewaySettings(recorder=recorder, tasks=(own,))

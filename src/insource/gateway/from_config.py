@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from insource.config.gateway import UpstreamSection
+from insource.config.reference import AskedModel
 from insource.config.sections import Config
 from insource.foundation.errors import ConfigError
 from insource.gateway.admission.ask import AdmitAll, Admitter
@@ -70,6 +71,34 @@ def reference_name(host: Config, project: Config) -> str:
         project.reference.api_key_env,
     )
     return REFERENCE if same else f"{REFERENCE}:{project.task.name}"
+
+
+def tier_of(config: Config) -> AskedModel | None:
+    """Return the cheaper cloud model that ``routing.tier`` names, None without one.
+
+    It has to be reached as the cloud of the task is, because it gets the caller's key.
+
+    Raises:
+        ConfigError: ``config-invalid``.
+    """
+    wanted, reference = config.routing.tier, config.reference
+    if not wanted:
+        return None
+    found = next((tier for tier in reference.also if tier.model == wanted), None)
+    if found is None:
+        raise ConfigError(
+            "config-invalid",
+            f"routing.tier is {wanted!r}, which is none of [[reference.also]].",
+            hint=f'Add [[reference.also]] with model = "{wanted}", which measures it, too.',
+        )
+    if (found.base_url, found.api_key_env) != (reference.base_url, reference.api_key_env):
+        raise ConfigError(
+            "config-invalid",
+            f"routing.tier is {wanted!r}, which has another base_url or api_key_env than [reference], so "
+            "that a caller's key would go to another provider.",
+            hint="Name a tier of the same provider, or reach both through one proxy.",
+        )
+    return found
 
 
 def pass_through(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from insource.config.rollout import RolloutSection
 from insource.gateway.admission.ask import AdmitAll, Admitter
@@ -18,15 +18,19 @@ from insource.logs.recorder import Recorder
 from insource.models.protocol import Model, Request
 from insource.providers.billing import billing_of
 from insource.providers.prices import Priced, PriceTable
+from insource.routing.rules import Fail
 from insource.types import Completion, Policy, Task, Usage
 from insource.types.anchors import Attribution
+from insource.types.certified import Certified
 from insource.types.deployment import Compared, Version
+from insource.types.ways import FieldPolicy, Rule
 
 AUTO = "insource/auto"
 REFERENCE = "reference"  # the name of the upstream that a task escalates to
 
 StreamUsage = Literal["estimate", "inject"]
 Overload = Literal["cloud", "refuse"]
+TierAccepts = Literal["valid", "agreeing"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,33 @@ class PassThrough:
     max_body_bytes: int = 64 << 20
     max_upload_bytes: int = 512 << 20
     task_of: Callable[[dict[str, Any]], str] | None = None
+
+
+class Alarm(NamedTuple):
+    """Something about a task that a person should know: its kind and a sentence."""
+
+    task: str
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaySettings:
+    """The ways of an answer beside local and cloud.
+
+    ``fields`` is the policy by which the sure fields of an answer are served and the others escalated; None
+    escalates whole documents. ``rules`` say which calls take which ways, the first that a call meets;
+    ``fail`` says what an unknown cost counts as. ``tier`` is a cheaper cloud model that is asked before the
+    dear one; its answer is taken if it is valid, or only if it agrees with the local one. ``cache_s`` is how
+    long the answer to a call answers calls exactly like it, in seconds; 0 keeps none.
+    """
+
+    fields: FieldPolicy | None = None
+    rules: tuple[Rule, ...] = ()
+    fail: Fail = "expensive"
+    tier: HttpCloud | Model | None = None
+    tier_accepts: TierAccepts = "valid"
+    cache_s: float = 0.0
 
 
 class Anchors(Protocol):
@@ -101,6 +132,14 @@ class TaskSettings:
     answer. ``confidence`` returns how sure the local model is of an answer that does not state its own
     confidence, None where that is unknown. ``spelled`` returns the bytes of a token of the local model.
 
+    ``ways`` are those of an answer beside local and cloud. ``judge`` states the confidences of an answer and
+    of its fields, in place of ``confidence``.
+
+    ``certified`` is what the policy was certified for, by default the prompt and the schema of ``task``.
+    ``model_changed`` says what of the local model is not as certified, and is empty if all is. ``redact`` is
+    what the log did to the prompts that were certified. ``alarm`` is told, once for each cause, of calls that
+    this keeps from the local model.
+
     ``slots`` is the number of documents that are answered at the same time; tasks with the same ``engine``
     share them. ``/health`` calls ``alive``. ``any_model`` answers callers that name another model too, for a
     server that has nothing else to answer with. With ``registered``, the registry says which versions answer;
@@ -117,6 +156,12 @@ class TaskSettings:
     ask: Callable[[str], Request] | None = None
     confidence: Callable[[Completion], float | None] = lambda completion: None
     spelled: Callable[[int], bytes] | None = None
+    ways: WaySettings = WaySettings()
+    judge: Callable[[Completion], Completion] | None = None
+    certified: Certified | None = None
+    model_changed: str = ""
+    redact: Callable[[str], str] = lambda text: text
+    alarm: Callable[[Alarm], None] = lambda alarm: None
     alive: Callable[[], bool] = lambda: True
     max_tokens: int = 512
     slots: int = 1
@@ -124,6 +169,10 @@ class TaskSettings:
     any_model: bool = False
     rollout: RolloutSection = field(default_factory=RolloutSection)
     registered: Registered | None = None
+
+    def escalating_to(self, cloud: HttpCloud | Model) -> TaskSettings:
+        """Return the settings with another cloud."""
+        return replace(self, cloud=cloud)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ Two one-sided e-processes decide on a challenger (``stats.e_process``): harm aga
 answers are wrong", safety against "at least ``slo`` + ``margin`` are". Harm is counted over everything that
 the version answered in front of callers; safety anew at each step, because each step has other calls. Both
 may be looked at after every audit. A champion is watched for a change without end by a detector, which a
-long good time does not make blind. Only audits that were drawn uniformly enter.
+long good time does not make blind. ``audit_evidence`` has what the audits say.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 from insource.config.rollout import RolloutSection
-from insource.stats.e_process import ChangeDetector, log_evidence
+from insource.lifecycle.audit_evidence import last_log
+from insource.stats.e_process import ChangeDetector
 from insource.types.anchors import Cause
 from insource.types.deployment import Audit, Deployment, Version
 
@@ -64,8 +65,10 @@ def evidence_of(audits: Sequence[Audit], slo: float, section: RolloutSection, *,
 
     Audits in shadow do not count: they are of other calls.
     """
-    served = [one for one in audits if one.uniform and one.served and one.source != "shadow"]
+    every = [one for one in audits if one.served and one.source != "shadow"]
+    served = [one for one in every if one.uniform]
     since = [one for one in served if one.step >= step]
+    bound = min(slo + section.margin, 0.999)
     wrong, lately = sum(one.wrong for one in served), sum(one.wrong for one in since)
     detector = ChangeDetector(slo)
     detector.add(one.wrong for one in served)
@@ -73,10 +76,10 @@ def evidence_of(audits: Sequence[Audit], slo: float, section: RolloutSection, *,
         slo,
         len(served),
         wrong,
-        log_evidence(wrong, len(served), slo, "above"),
+        last_log(every, slo, "above", section),
         len(since),
         lately,
-        log_evidence(lately, len(since), min(slo + section.margin, 0.999), "below"),
+        last_log([one for one in every if one.step >= step], bound, "below", section),
         detector.log_sum,
     )
 

@@ -177,6 +177,23 @@ def weight_of(path: str, weights: Mapping[str, float]) -> float:
     return 1.0
 
 
+def unknown_weights(output: OutputSpec, weights: Mapping[str, float]) -> list[str]:
+    """Return the paths with a weight that the contract does not have; of open parts, any may be there."""
+    root = valid_place(output.definition) if isinstance(output, JsonSchema) else None
+    return [path for path in sorted(weights) if root is None or not _has(root, path.split("."))]
+
+
+def _has(place: Place, parts: Sequence[str]) -> bool:
+    while "array" in place.types and place.items is not None:
+        place = place.items
+    if not parts or place.open or place.heads:
+        return True
+    if place.types and "object" not in place.types:
+        return False
+    below = place.properties.get(parts[0])
+    return not place.closed if below is None else _has(below, parts[1:])
+
+
 def most_of(output: OutputSpec, loss: Loss, weights: Mapping[str, float] | None = None) -> float | None:
     """Return the most that a document can hold of what the loss counts, by the contract alone.
 

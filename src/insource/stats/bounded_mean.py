@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,8 +21,11 @@ Floats = NDArray[np.float64]
 FRACTIONS = tuple(2.0**-step for step in range(8))
 """Stakes, as fractions of the largest one that cannot lose more than it has."""
 
-STRENGTHS = (0.0, 0.5, 1.0)
+STRENGTHS = (0.5, 1.0)
 """How much of a prediction's deviation is taken off the audits."""
+
+PREDICTED_FRACTIONS = (0.5, 0.25, 0.1)
+"""As ``FRACTIONS``, with a prediction; at most a half."""
 
 
 def mean_evidence(
@@ -74,37 +78,48 @@ def weighted_evidence(
     return mean_evidence(values, 0.0, claim, -boundary, 1 - boundary, axis)
 
 
+class Deviations(NamedTuple):
+    """What each audit knows of the predictions, one entry an audit.
+
+    ``predicted`` is the predicted error of the audited answer, ``expected`` the mean of the predictions
+    before it. ``sums`` and ``squares`` are over all calls since the audit before, this one included: of the
+    differences between a call's prediction and the mean of those before it.
+    """
+
+    predicted: ArrayLike
+    expected: ArrayLike
+    sums: ArrayLike
+    squares: ArrayLike
+
+
 def predicted_evidence(
-    predicted: ArrayLike,
-    audited: ArrayLike,
     wrong: ArrayLike,
-    probability: float,
+    known: Deviations,
+    probability: ArrayLike,
     boundary: float,
     claim: Claim,
-    most_predicted: float = 1.0,
-    axis: int = -1,
+    most_predicted: float,
 ) -> Floats:
-    """Return the log evidence after each call about the error rate, with a prediction as control variate.
+    """Return the log evidence after each audit about the error rate, with a prediction as control variate.
 
-    All arrays have one entry a call: ``predicted`` is 1 - the local confidence, in [0, ``most_predicted``];
-    ``audited`` whether the call was drawn, each with ``probability``; ``wrong`` counts only where it was.
-    From an audit, the deviation of its prediction from the mean of the predictions before it is taken off,
-    and every call gives its own deviation back, so the expectation stays that of wrong - boundary however bad
-    the prediction is (arXiv 2602.02229; the mean is over ``STRENGTHS``, of which 0 ignores the prediction).
+    From an audit the deviation of its prediction is taken off, and every call, audited or not, gives its own
+    back. So the expectation stays that of wrong - boundary, however bad the predictions are (arXiv
+    2602.02229). ``probability`` is that of being audited, the same for all calls of a time; no prediction is
+    above ``most_predicted``. Calls without an audit enter by ln(1 + x) >= x - x² for x >= -1/2, which no
+    stake here exceeds, so that two sums of them suffice.
     """
-    f, drawn = np.asarray(predicted, dtype=float), np.asarray(audited, dtype=float)
-    lost = np.asarray(wrong, dtype=float)
-    before = np.cumsum(f, axis) - f
-    count = np.arange(f.shape[axis]).reshape([-1 if at == axis % f.ndim else 1 for at in range(f.ndim)])
-    deviation = f - (before + boundary) / (count + 1)  # the first call has no predecessor: the boundary
-    most = max(most_predicted, boundary)
+    lost, share = np.asarray(wrong, dtype=float), np.asarray(probability, dtype=float)
+    predicted, expected, sums, squares = (np.asarray(one, dtype=float) for one in known)
+    off, sign = predicted - expected, 1.0 if claim == "above" else -1.0
     ways = []
     for strength in STRENGTHS:
-        off = strength * deviation
-        values = drawn / probability * (lost - boundary - off) + off
-        reach = strength * most
-        low, high = -(boundary + reach) / probability, (1 - boundary + reach) / probability
-        ways.append(mean_evidence(values, 0.0, claim, low, high, axis))
+        worst = (boundary if claim == "above" else 1 - boundary) + strength * most_predicted
+        values = (lost - boundary - strength * off) / share + strength * off
+        for fraction in PREDICTED_FRACTIONS:
+            stake = fraction * share / worst
+            others = strength * stake * (sums - off)
+            loss = (strength * stake) ** 2 * (squares - off**2)
+            ways.append((np.log1p(sign * stake * values) + sign * others - loss).cumsum(axis=-1))
     return _mean_of(ways)
 
 

@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 ODDS = (2.0, 4.0, 16.0, 64.0)
 """By how much the odds of a marked outcome may have risen; the evidence is the mean over these."""
 
-WINDOWS = (1, 2, 4)
+WINDOWS = (1, 2, 4, 8)
 """How many of the last outcomes may lie after the change."""
 
 

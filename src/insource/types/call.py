@@ -18,6 +18,7 @@ could not be read as an answer, or only promised one; tokens and cost are unknow
 class Route(Frozen):
     """The model that served a call, and the reason (``confident``, ``low-confidence``,
     ``local-failed`` …). ``field_confidences`` are those that a fitted model stated of its answer.
+    ``cloud_fields`` are those that the cloud answered where the local model answered the others.
     ``version`` is the version that was asked here, at the revision ``step`` of the task's deployment.
     ``local_answer`` is what it answered where the cloud's answer was served instead.
     """
@@ -29,6 +30,7 @@ class Route(Frozen):
     threshold: float | None = None
     simulated: bool = False
     field_confidences: dict[str, float] = {}
+    cloud_fields: tuple[str, ...] = ()
     version: str = ""
     step: int = 0
     local_answer: str = ""

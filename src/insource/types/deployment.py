@@ -93,7 +93,10 @@ class Audit(Frozen):
     ``served``: the policy served the local answer, or would have. ``wrong``: the two answers differ.
     ``uniform``: the call was drawn with the same probability as every other one, so it may enter an
     unweighted test; ``weight`` is 1 / that probability. ``step`` is the revision of the deployment.
-    ``cost_usd`` is what the cloud's answer cost, None where it is unknown or was given to the caller anyway.
+    ``expected`` is the mean of 1 - confidence over the answers that this version served before, as the same
+    gateway saw them; ``deviations`` and ``squares`` sum, over the answers since the audit before, how much
+    they differ from it. ``cost_usd`` is what the cloud's answer cost, None where it is unknown or was given
+    to the caller anyway.
     """
 
     task: str
@@ -108,6 +111,9 @@ class Audit(Frozen):
     wrong_fields: int = 0
     fields: int = 0
     confidence: float | None = None
+    expected: float | None = None
+    deviations: float = 0.0
+    squares: float = 0.0
     step: int = 0
     cloud_model: str = ""
     cost_usd: Decimal | None = None

@@ -6,6 +6,7 @@ from typing import Literal
 
 from insource.types.base import Frozen
 from insource.types.ceiling import NoiseCeiling
+from insource.types.certified import Certified
 from insource.types.choice import Choice
 from insource.types.comparison import BreakPoint, Registration, Slices
 from insource.types.confidence import ConfidenceSummary
@@ -20,6 +21,7 @@ from insource.types.handicap import Fairness
 from insource.types.retention import Retention
 from insource.types.routing import Policy, ServedShare
 from insource.types.step_ladder import StepLadder
+from insource.types.ways import FieldPolicy, GreyZone
 
 
 class TrainingPoint(Frozen):
@@ -128,13 +130,18 @@ class RoutedCall(Frozen):
 
 
 class RoutingSummary(Frozen):
-    """The routing policy, the confidence that it is about, what both did on the test split, and routed calls.
+    """The routing policy, what it is certified for and about, what it did on test, and routed calls.
 
-    Results of older versions have no ``confidence``: their policy is about the one that the model states.
+    Results of older versions have no ``confidence``: their policy is about the one that the model states; nor
+    have they ``certified``. ``fields`` is the policy for single fields, ``second_look`` the confidences of
+    answers that are looked at twice, where they are configured.
     """
 
     policy: Policy
     served: tuple[ServedShare, ...] = ()
+    fields: FieldPolicy | None = None
+    second_look: GreyZone | None = None
+    certified: Certified | None = None
     calls: tuple[RoutedCall, ...] = ()
     confidence: ConfidenceSummary | None = None
 
@@ -158,17 +165,19 @@ class Served(Frozen):
 
     ``kind``: ``engine`` is the local engine with the exported adapter, ``fitted`` a fitted model that needs
     no engine, ``prompted`` a base model with the prompt in its folder, ``hybrid`` is made of ``parts``, of
-    which ``source`` names the one that answers a field; the first answers the others. ``model`` is the name
-    under which it answers. ``folder`` has its files, relative to the folder of all runs; empty for the
+    which ``source`` names the one that answers a field; the first answers the others. ``staged`` asks its
+    second part where the first is less than ``keep_from`` sure. ``model`` is the name under which it answers.
+    ``folder`` has its files, relative to the folder of all runs; empty for the
     engine, whose adapter is in ``RunResult.paths``.
     """
 
     arm: str
     model: str
-    kind: Literal["engine", "fitted", "prompted", "hybrid"] = "engine"
+    kind: Literal["engine", "fitted", "prompted", "hybrid", "staged"] = "engine"
     folder: str = ""
     parts: tuple[Served, ...] = ()
     source: dict[str, int] = {}
+    keep_from: float = 0.0
 
 
 class RunResult(Frozen):

@@ -38,7 +38,8 @@ from insource.types.anchors import Anchor, Attribution, FirstAnswer
 from insource.types.deployment import AnchorCheck, Deployment, DeploymentEvent, EventKind, Version
 from insource.workflow.anchors import busy, refuse_leaks
 from insource.workflow.ask_cloud import cloud_model, cloud_prompt
-from insource.workflow.serve import Deployed, Opened, deployed
+from insource.workflow.deployed import Deployed, Opened
+from insource.workflow.serve import deployed
 from insource.workflow.session import Session
 
 REFUSED = "document-refused"

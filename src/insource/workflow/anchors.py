@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from insource.dataset.rows.anchor_rows import SHOWN, listed, read_anchors
 from insource.dataset.rows.targets import Targets
 from insource.dataset.saved.folder import MANIFEST
 from insource.dataset.saved.folder import examples as read_examples
-from insource.dataset.sources.anchor_rows import SHOWN, listed, read_anchors
 from insource.foundation.errors import DataError, UserError
 from insource.lifecycle.anchors.kept import alone, anchors_of, keep
 from insource.runs.result import load

@@ -30,6 +30,7 @@ from insource.types import (
 )
 from insource.types.choice import Choice
 from insource.types.comparison import Registration
+from insource.workflow.certify import files_of
 from insource.workflow.decide import Decided
 from insource.workflow.dissect import Parts
 from insource.workflow.export import Made
@@ -98,7 +99,7 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
     folder = session.project.runs.folder / name
     manifest, task, choice = found.dataset.manifest, found.task, found.choice
     calibrated = found.calibrated
-    return RunResult(
+    result = RunResult(
         **_of_session(session),
         **_of_comparisons(found.judged, found.parts),
         run_id=name,
@@ -135,15 +136,39 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
             "dataset": manifest.digest,
             "training": found.made.trained.digest,
             "export": found.made.exported.digest,
+            **_confidence_digest(calibrated),
         },
     )
+    return _with_files(session, result)
+
+
+def _with_files(session: Session, result: RunResult) -> RunResult:
+    """Return the result with the digests of the files with which its model answers."""
+    if result.routing is None or result.routing.certified is None:
+        return result
+    files = files_of(session.project.runs.folder, result)
+    certified = result.routing.certified.model_copy(update={"files": files})
+    return result.model_copy(update={"routing": result.routing.model_copy(update={"certified": certified})})
 
 
 def _routing(session: Session, found: Findings) -> RoutingSummary | None:
     if found.calibrated is None:
         return None
-    summary = routing_of(session, found.dataset, found.task, found.calibrated, found.evaluated, found.choice)
-    return summary.model_copy(update={"confidence": found.calibrated.confidence})
+    calibrated = found.calibrated
+    summary = routing_of(session, found.dataset, found.task, calibrated, found.evaluated, found.choice)
+    ways = {
+        "confidence": calibrated.confidence,
+        "certified": calibrated.certified,
+        "fields": calibrated.fields,
+        "second_look": session.config.routing.second_look,
+    }
+    return summary.model_copy(update=ways)
+
+
+def _confidence_digest(calibrated: Calibrated | None) -> dict[str, str]:
+    """Return the digest of the learned confidence: it is a part of what was certified."""
+    found = calibrated.confidence if calibrated is not None else None
+    return {"confidence": found.digest} if found is not None and found.digest else {}
 
 
 def confidence_file(calibrated: Calibrated | None) -> Path | None:

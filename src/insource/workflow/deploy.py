@@ -19,8 +19,8 @@ from insource.store.deployments.audits import audits_of, spent_on_audits
 from insource.store.deployments.registry import deployment_of, events, open_registry, swap
 from insource.types import RunResult
 from insource.types.deployment import Audit, Deployment, DeploymentEvent, EventKind, Version
+from insource.workflow.deployed import RUN_THE_LOOP, version_name
 from insource.workflow.servable import with_arm
-from insource.workflow.serve import RUN_THE_LOOP, version_name
 from insource.workflow.session import Session
 
 OPERATOR = "operator"

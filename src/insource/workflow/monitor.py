@@ -14,14 +14,15 @@ from insource.foundation.clock import iso
 from insource.foundation.errors import UserError
 from insource.foundation.files import locked
 from insource.foundation.rng import generator
-from insource.lifecycle.alerts import MONITOR
 from insource.lifecycle.drift.inputs import Documents
+from insource.lifecycle.monitoring.alerts import MONITOR, ended
+from insource.lifecycle.monitoring.traffic import Observed, observed
+from insource.lifecycle.monitoring.watch import Watched, check
+from insource.lifecycle.monitoring.webhook import deliver
+from insource.lifecycle.monitoring.windows import Windows
 from insource.lifecycle.rollout import slo_of
-from insource.lifecycle.traffic import Observed, observed
-from insource.lifecycle.watch import Watched, check
-from insource.lifecycle.webhook import deliver
-from insource.lifecycle.windows import Windows
 from insource.logs.query import Log
+from insource.models.embeddings.minilm import embed
 from insource.models.transport import require_allowed
 from insource.redaction import Redactor
 from insource.runs.result import load
@@ -104,9 +105,11 @@ def _checks(
     """Check the windows that are complete; return them, and the calls that the next one lacks."""
     section, watched, task = session.config.monitor, version.watched, version.watched.task
     last = _newest(registry, task)
-    if last is not None and last.version != watched.version:
-        last = None  # another version is another reference; its alerts end with it
     now = session.clock.now()
+    over: tuple[Alert, ...] = ()
+    if last is not None and last.version != watched.version:  # another version has another reference
+        over = ended(last.alerts, now)
+        last = None
     if last is not None and last.window.last is not None and last.window.last > now:
         session.display.note(
             f"The clock stands before the newest call that was checked ({iso(last.window.last)}); calls are "
@@ -127,11 +130,12 @@ def _checks(
             window,
             audits,
             section,
-            before=before,
+            before=(*before, *over),
             at=session.clock.now(),
             seed=session.config.project.seed,
         )
         _keep(session, registry, last, before)
+        over = ()
         windows.checked(window, moved=bool(last.open))
         made.append(last)
     return tuple(made), windows.missing
@@ -222,7 +226,7 @@ def _version(session: Session, registry: Database) -> _Version:
             f"{result.run_id} has no routing policy, so nothing of it is served.",
             hint="Run the whole loop: insource run",
         )
-    rollout, policy = session.config.rollout, result.routing.policy
+    rollout, policy, learned = session.config.rollout, result.routing.policy, result.routing.confidence
     slo = slo_of(champion, rollout) if champion else rollout.slo or policy.max_error
     documents, source = _reference(session, result)
     version = champion.name if champion else f"{name}@{result.run_id}"
@@ -233,9 +237,10 @@ def _version(session: Session, registry: Database) -> _Version:
         policy=policy,
         documents=documents,
         source=source,
-        calibrated=False,
+        calibrated=bool(learned and learned.digest),
         slo=slo,
         rollout=rollout,
+        sentences=embed if session.config.monitor.documents == "sentences" else None,
     )
     since = deployed.champion_since if deployed and champion else None
     return _Version(watched, since)

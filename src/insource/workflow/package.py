@@ -28,7 +28,7 @@ def only_served(session: Session) -> str:
         served = load(session.project.runs, None)[0].served
     except UserError:
         return ""
-    return served.model if served is not None and served.kind in ("prompted", "hybrid") else ""
+    return served.model if served is not None and served.kind in ("prompted", "hybrid", "staged") else ""
 
 
 def package_model(session: Session, run: str | None = None, folder: Path | None = None) -> Packaged:

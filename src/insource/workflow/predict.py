@@ -21,7 +21,8 @@ from insource.foundation.files import locked, replacing, sync
 from insource.foundation.in_order import in_order
 from insource.models.protocol import Model
 from insource.types import Dropped, JsonSchema
-from insource.workflow.serve import Deployed, deployed
+from insource.workflow.deployed import Deployed
+from insource.workflow.serve import deployed
 from insource.workflow.session import Session
 
 Form = Literal["jsonl", "csv"]

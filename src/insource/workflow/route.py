@@ -11,19 +11,26 @@ from insource.arms.factory import ArmFactory, ArmInputs
 from insource.arms.hybrid import hybrid_plan
 from insource.arms.registry import ARMS
 from insource.decision.cost import priced
+from insource.evaluation.plan import ArmPlan
 from insource.evaluation.sample import sample
 from insource.evaluation.stage import Evaluated
 from insource.types import Dataset, EvalRecord, Example, Policy, RoutedCall, RunResult, Served, Split, Task
+from insource.types.certified import Certified
 from insource.types.choice import HYBRID, Choice
 from insource.types.confidence import ConfidenceSummary
+from insource.types.ways import FieldPolicy
 from insource.workflow.bound import fitted
 from insource.workflow.bound_terms import choices_of, never_trained_on
+from insource.workflow.certify import certified_by
 from insource.workflow.confidence import Learned, Looked, learn_confidence, measure_confidence
 from insource.workflow.evaluate import evaluate_one, inputs_of, validation_documents
 from insource.workflow.export import Made
+from insource.workflow.field_policy import field_policy
+from insource.workflow.looking_twice import Look, looking
 from insource.workflow.second_look import answers_of, second_look
 from insource.workflow.servable import served_by, served_by_parts
 from insource.workflow.session import Session
+from insource.workflow.stages import first_stage
 
 Drive = Callable[[Session, RunResult, Sequence[Example]], tuple[RoutedCall, ...]]
 
@@ -34,6 +41,8 @@ class Calibrated(NamedTuple):
     ``servable`` are all arms that can answer on this machine, with or without a policy. ``cloud`` has the
     cloud's recorded answers to the calibration documents. ``learned`` is the confidence that the policy is
     about, and ``confidence`` how good it is on test; ``evaluated`` has it, of the documents that certify.
+    ``certified`` is how they were asked, ``fields`` the policy for single fields where one is configured.
+    ``look`` makes of the chosen arm's answers to a split what is served: looked at twice, after a first arm.
     """
 
     policy: Policy
@@ -43,6 +52,9 @@ class Calibrated(NamedTuple):
     cloud: tuple[EvalRecord, ...] = ()
     learned: Learned | None = None
     confidence: ConfidenceSummary | None = None
+    certified: Certified | None = None
+    fields: FieldPolicy | None = None
+    look: Look = lambda split, evaluated: evaluated
 
 
 def calibrate(
@@ -71,29 +83,55 @@ def calibrate(
         learned = learn_confidence(
             session, dataset, task, found.looked, validation.looked if validation else None
         )
+    look, served = _local_ways(session, dataset, task, made, choice, arms, found.served)
     evaluated = learned.proof(found.looked, examples, task) if learned else found.looked.evaluated
+    evaluated = look("calibration", evaluated)
     cloud = _cloud_on_calibration(session, dataset, task, inputs, choice, arms)
     policy = fitted(
         session.config.routing,
         task,
         evaluated.records,
         {record.row_id: record for record in cloud},
-        lambda: _unseen_groups(session, dataset, task, made, choice, arms, learned),
+        lambda: _unseen_groups(session, dataset, task, made, choice, arms, learned, look),
         choices,
     )
-    if own_fields:
-        policy = policy.model_copy(
-            update={
-                "threshold": None,
-                "basis": "infeasible",
-                "expected_local_share": 0.0,
-                "reason": OWN_FIELDS,
-            }
-        )
+    fields = None if own_fields else field_policy(session, task, evaluated.records)
+    policy = policy.model_copy(update=NOTHING_HERE) if own_fields else policy
     if any(one.completion and one.completion.label_probabilities for one in evaluated.records):
         policy = policy.model_copy(update={"measure": "labels"})
     session.display.note(policy.reason)
-    return Calibrated(policy, evaluated, found.served, found.servable, cloud, learned)
+    known = certified_by(session, task, examples)
+    return Calibrated(policy, evaluated, served, found.servable, cloud, learned, None, known, fields, look)
+
+
+def _plans(arms: Sequence[ArmFactory], inputs: ArmInputs) -> dict[str, ArmPlan]:
+    """Return the plans of the candidates for the documents of ``inputs``, by the name of the arm."""
+    possible = [arm for arm in arms if arm.role == "candidate" and not arm.why_not(inputs)]
+    return {plan.arm.name: plan for arm in possible for plan in arm.make(inputs)}
+
+
+def _local_ways(
+    session: Session,
+    dataset: Dataset,
+    task: Task,
+    made: Made,
+    choice: Choice | None,
+    arms: Sequence[ArmFactory],
+    served: Served,
+) -> tuple[Look, Served]:
+    """Return what is made of the chosen arm's answers before the policy sees them, and what answers then."""
+    assert choice is not None
+    chosen, inputs = choice.candidate, inputs_of(session, dataset, task, made)
+
+    def about(examples: Sequence[Example]) -> ArmInputs:
+        return inputs._replace(test=tuple(examples), few=tuple(examples))
+
+    look = looking(session, dataset, task, served, lambda asked: _plans(arms, about(asked))[chosen])
+    first = first_stage(session, dataset, task, choice.answering, about, lambda asked: _plans(arms, asked))
+    if first is None:
+        return look, served
+    stage = first
+    return lambda split, one: stage.before(split, look(split, one)), first.served_before(served)
 
 
 def _cloud_on_calibration(
@@ -121,6 +159,7 @@ def _unseen_groups(
     choice: Choice | None,
     arms: Sequence[ArmFactory],
     learned: Learned | None,
+    look: Look,
 ) -> Sequence[EvalRecord]:
     """Return the chosen arm's records on validation documents, where training never saw some of their groups.
 
@@ -133,7 +172,8 @@ def _unseen_groups(
     found = _on_validation(session, dataset, task, made, choice, arms)
     if found is None:
         return ()
-    return (learned.stated(found.looked, examples, task) if learned else found.looked.evaluated).records
+    evaluated = learned.stated(found.looked, examples, task) if learned else found.looked.evaluated
+    return look("validation", evaluated).records
 
 
 def _on_validation(
@@ -171,8 +211,7 @@ def _on_split(
     """Measure the chosen arm, or the parts of the chosen hybrid and then the hybrid."""
     if choice is None:
         return None
-    possible = [arm for arm in arms if arm.role == "candidate" and not arm.why_not(inputs)]
-    plans = {plan.arm.name: plan for arm in possible for plan in arm.make(inputs)}
+    plans = _plans(arms, inputs)
     found = [plan for name in choice.answering if (plan := plans.get(name)) and plan.arm.local]
     if len(found) < len(choice.answering):
         return None
@@ -226,14 +265,16 @@ def measure_cascade(
     if cloud is None or cloud.evaluation.arm.role != "reference":
         session.skip(cascade.NAME, "not measured: there is no cloud to escalate to")
         return ()
-    if calibrated.policy.threshold is None:
+    fields = calibrated.fields
+    if calibrated.policy.threshold is None and (fields is None or fields.threshold is None):
         session.skip(
             cascade.NAME, "not measured: no threshold keeps the error bound on the calibration split"
         )
         return ()
-    local = arms[choice.candidate]
+    local = calibrated.look("test", arms[choice.candidate])
     local = local._replace(evaluation=priced(session.config.decision, local))
-    plan = cascade.cascade_plan(task, tuple(dataset.splits["test"]), local, cloud, calibrated.policy)
+    examples = tuple(dataset.splits["test"])
+    plan = cascade.cascade_plan(task, examples, local, cloud, calibrated.policy, fields)
     if calibrated.confidence is not None and calibrated.confidence.digest:
         plan = plan._replace(identity=plan.identity | {"confidence": calibrated.confidence.digest})
     return (evaluate_one(session, dataset, task, "test", plan),) if plan.examples else ()
@@ -243,6 +284,14 @@ OWN_FIELDS = (
     "Everything goes to the cloud: these documents ask for fields of their own or have their own schema, "
     "and the gateway serves the task's one prompt and schema, which was not calibrated."
 )
+
+
+NOTHING_HERE = {
+    "threshold": None,
+    "basis": "infeasible",
+    "expected_local_share": 0.0,
+    "reason": OWN_FIELDS,
+}
 
 
 def drive_gateway(

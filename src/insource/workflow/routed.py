@@ -34,7 +34,7 @@ def routing_of(
     policy = calibrated.policy
     if choice is None or choice.candidate not in arms or policy.threshold is None:
         return RoutingSummary(policy=policy)
-    local, cloud = arms[choice.candidate], arms.get(choice.baseline)
+    local, cloud = calibrated.look("test", arms[choice.candidate]), arms.get(choice.baseline)
     if cloud is not None and cloud.evaluation.arm.role != "reference":
         cloud = None
     theirs = {record.row_id: record for record in cloud.records} if cloud else {}

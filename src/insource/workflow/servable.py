@@ -63,7 +63,10 @@ def with_arm(result: RunResult, arm: str) -> RunResult:
             "reason": f"No answer is sure enough: the threshold was calibrated for {chosen}, not for {arm}.",
         }
     )
-    routing = result.routing.model_copy(update={"policy": policy, "confidence": None})
+    certified = result.routing.certified
+    certified = certified and certified.model_copy(update={"files": {}})  # those of the chosen arm
+    others = {"certified": certified, "confidence": None, "fields": None, "second_look": None}
+    routing = result.routing.model_copy(update={"policy": policy, **others})
     return result.model_copy(update={"served": known[arm], "routing": routing})
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +11,6 @@ from insource.arms.local import Local
 from insource.arms.prompts import task_grammar
 from insource.export.stage import TOKENIZER_FILE
 from insource.foundation.errors import IntegrityError, UserError
-from insource.models.assembled import AskedModel, AssembledModel
 from insource.models.catalogue import BaseModel, resolve
 from insource.models.fitted.model import FittedModel, request_to
 from insource.models.fitted.registry import load as load_fitted
@@ -31,57 +29,13 @@ from insource.serving.engine import EngineSettings
 from insource.serving.memory import slots_that_fit
 from insource.serving.shared_engine import AdapterModel
 from insource.serving.supervisor import usable_cores
-from insource.types import Completion, JsonSchema, Policy, RunResult, Served, Task
+from insource.types import Completion, Policy, RunResult, Served, Task
+from insource.workflow.certify import still_certified
+from insource.workflow.composed import hybrid, staged
+from insource.workflow.deployed import RUN_THE_LOOP, Deployed, Opened
+from insource.workflow.looking_twice import LANGUAGE_MODELS, looking_twice
 from insource.workflow.servable import confidence_of, second_answerer, with_arm
 from insource.workflow.session import Session
-
-RUN_THE_LOOP = "Run the whole loop: insource run"
-
-
-class Opened(NamedTuple):
-    """A model that answers, and whether what is behind it still runs."""
-
-    model: Model
-    alive: Callable[[], bool] = lambda: True
-
-
-class Deployed(NamedTuple):
-    """What `insource serve`, `insource gateway`, `insource predict` and `insource export` start from.
-
-    ``open`` opens the model called ``name``. ``ask`` makes its request for a document, ``judge`` states the
-    confidence of an answer that states none, ``spelled`` returns the bytes of a token of a language
-    model. ``slots`` is how many documents it answers at once; what has the same ``engine`` shares them. It is
-    empty for models without one. ``folder`` has the files of a fitted model, None for the other kinds.
-    """
-
-    result: RunResult
-    task: Task
-    name: str
-    policy: Policy
-    open: Callable[[], AbstractContextManager[Opened]]
-    ask: Callable[[str], Request]
-    judge: Callable[[Completion], Completion] = lambda completion: completion
-    spelled: Callable[[int], bytes] | None = None
-    slots: int = 1
-    engine: str = ""
-    folder: Path | None = None
-
-    def confidence(self, completion: Completion) -> float | None:
-        """Return the confidence of an answer, as ``judge`` states it."""
-        return self.judge(completion).confidence
-
-    @property
-    def version(self) -> str:
-        """What names this model among others of its task."""
-        return version_name(self.result)
-
-
-def version_name(result: RunResult) -> str:
-    """Return the run that made a model, and the arm if another one than the chosen answers."""
-    run, served, choice = result.run_id, result.served, result.choice
-    if served is None or choice is None or served.arm == choice.candidate:
-        return run
-    return f"{run}+{re.sub(r'[^a-z0-9]+', '-', served.arm.casefold())}"
 
 
 def deployed(
@@ -147,7 +101,17 @@ def answering(session: Session, result: RunResult, engines: Engines | None = Non
         result.routing.policy,
         engines or Engines(_restarted(session), session.display.note),
     )
-    return _with_confidence(_answering(found, served), found)
+    known, what = still_certified(session, task, result)
+    one = _chosen(found, served)
+    return one._replace(certified=known, model_changed=what, fields=result.routing.fields)
+
+
+def _chosen(found: _Found, served: Served | None) -> Deployed:
+    """Return what answers for an arm with the confidence that its policy is about."""
+    if served is not None and served.kind == "staged":
+        first, second = _answering(found, served.parts[0]), _chosen(found, served.parts[1])
+        return staged(found.result, found.task, served, [first, second])
+    return _looking_twice(found, served, _with_confidence(_answering(found, served), found))
 
 
 def _with_confidence(deployed: Deployed, found: _Found) -> Deployed:
@@ -187,46 +151,23 @@ def _restarted(session: Session) -> Callable[[str], None]:
     return lambda reason: session.display.note(f"The engine was started again: {reason}")
 
 
+def _looking_twice(found: _Found, served: Served | None, one: Deployed) -> Deployed:
+    """Look twice at doubtful answers of a language model, where the policy was certified with that."""
+    zone = found.result.routing.second_look if found.result.routing is not None else None
+    if zone is None or not (served is None or served.kind in LANGUAGE_MODELS):
+        return one
+    return one._replace(open=lambda: looking_twice(one.open(), one.judge, zone, found.task.output))
+
+
 def _answering(found: _Found, served: Served | None) -> Deployed:
     if served is None or served.kind == "engine":
         return _tuned(found)
     if served.kind == "hybrid":
-        return _hybrid(found, served, [_answering(found, part) for part in served.parts])
+        return hybrid(found.result, found.task, served, [_answering(found, part) for part in served.parts])
     folder = found.session.project.runs.folder / served.folder
     if not folder.is_dir():
         raise _gone(found.result, "model", folder)
     return _prompted(found, folder) if served.kind == "prompted" else _fitted(found, folder, served.model)
-
-
-def _hybrid(found: _Found, served: Served, parts: Sequence[Deployed]) -> Deployed:
-    output = found.task.output
-    if not isinstance(output, JsonSchema):
-        raise IntegrityError(
-            "digest-mismatch",
-            f"{found.result.run_id} chose a hybrid, which answers in JSON, and the task has no JSON answers.",
-            hint=RUN_THE_LOOP,
-        )
-
-    @contextmanager
-    def opened() -> Iterator[Opened]:
-        with ExitStack() as stack:
-            ready = [stack.enter_context(part.open()) for part in parts]
-            models = [
-                AskedModel(one.model, part.ask, part.judge) for one, part in zip(ready, parts, strict=True)
-            ]
-            model = AssembledModel(served.model, models, served.source, output)
-            yield Opened(model, lambda: all(one.alive() for one in ready))
-
-    return Deployed(
-        result=found.result,
-        task=found.task,
-        name=served.model,
-        policy=found.policy,
-        open=opened,
-        ask=lambda document: request_to(found.task, document),
-        slots=min(part.slots for part in parts),
-        engine=next((part.engine for part in parts if part.engine), ""),
-    )
 
 
 def _fitted(found: _Found, folder: Path, name: str) -> Deployed:

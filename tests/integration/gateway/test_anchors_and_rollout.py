@@ -11,6 +11,7 @@ from support.scripted_provider import ScriptedProvider
 from support.waiting import eventually
 from support.walks import session_on
 
+from insource.gateway.rollout.traffic import BUCKETS, bucket_of
 from insource.lifecycle.anchors.schedule import FIRST_ROUNDS
 from insource.lifecycle.transitions import in_canary, promoted
 from insource.store.deployments.audits import anchor_checks_of, audits_of
@@ -20,6 +21,7 @@ from insource.workflow.anchor_watch import AnchorWatch
 from insource.workflow.anchors import add_anchors
 
 ANCHORS = 30
+STRICT = FAST.model_copy(update={"slo": 0.04, "margin": 0.02})  # safe after 65 audits at least
 SCHEMA = {
     "type": "object",
     "properties": {"voltage": {"type": ["string", "null"], "maxLength": 12}},
@@ -163,3 +165,48 @@ def test_while_it_is_open_the_step_is_held(session, cloud, recorder, watch, regi
         eventually(lambda: "budget for anchors" in watch.problem)
         assert "rolled-back" not in registry.kinds
         assert watch.turn(None, "specs@a", None).cause == "open"
+
+
+def test_doubtful_answers_are_audited_more_often_and_enter_by_their_weight(session, cloud, recorder):
+    registry = Registry(session.project.workspace)
+    registry.move(lambda before, now: in_canary(before, version("a"), 1.0, now))
+    section = FAST.model_copy(update={"audit_share": 0.2, "doubtful_audits": 5.0, "alpha": 0.001})
+    models = {"a": Says(WRONG, confidence=0.85)}  # the policy's threshold is 0.8
+    with gateway(session.project.workspace, recorder, cloud, models, section=section) as server:
+        until(server, lambda: registry.kinds[-1] == "rolled-back")
+    found = audits(session)
+    assert {one.weight for one in found} == {1.0}
+    assert {one.uniform for one in found} == {True, False}
+    assert 0 < sum(one.uniform for one in found) < len(found) / 2
+    assert 0 < registry.events[-1].evidence["harm_n"] <= sum(one.uniform for one in found)
+
+
+def test_callers_that_are_not_shared_as_the_step_says_hold_it(session, cloud, recorder):
+    """Every caller is one of those the challenger gets: something chooses who calls, or breaks the hash."""
+    registry = Registry(session.project.workspace)
+    registry.move(lambda before, now: in_canary(before, version("a"), 0.5, now))
+    salt = registry.now.salt
+    callers = [name for n in range(400) if bucket_of("specs", name := f"user {n}", salt) < BUCKETS / 2]
+    with gateway(session.project.workspace, recorder, cloud, {"a": Says(RIGHT)}, section=STRICT) as server:
+        for name in callers[:60]:
+            ask(server, user=name)
+        eventually(lambda: "alert" in registry.kinds)
+        for name in callers[60:100]:
+            ask(server, user=name)
+        eventually(lambda: len(audits(session)) == 100)
+        (alert,) = [event for event in registry.events if event.kind == "alert"]
+        assert "callers got the challenger, and the step is 50%" in alert.reason
+        assert registry.kinds == ["canary", "alert"]  # shown to be safe, and held nevertheless
+
+
+def test_a_caller_that_calls_often_is_no_wrong_split(session, cloud, recorder):
+    registry = Registry(session.project.workspace)
+    registry.move(lambda before, now: in_canary(before, version("a"), 0.5, now))
+    salt = registry.now.salt
+    caller = next(name for n in range(400) if bucket_of("specs", name := f"user {n}", salt) < BUCKETS / 2)
+    with gateway(session.project.workspace, recorder, cloud, {"a": Says(RIGHT)}, section=FAST) as server:
+        until_safe = itertools.count()
+        while registry.now.champion is None:
+            assert next(until_safe) < 200
+            ask(server, user=caller)
+    assert "alert" not in registry.kinds

@@ -20,6 +20,7 @@ ANSWERS = {
     "labels": (SURE, "billing"),
     "fields": (URGENT, {"team": "billing", "urgent": True}),
     "hybrid": (URGENT, {"team": "billing", "urgent": True}),
+    "stages": (URGENT, {"team": "billing", "urgent": True}),
 }
 NAMES = tuple(ANSWERS)
 
@@ -32,6 +33,11 @@ def hybrid():
     return Served(arm="hybrid", model="first + second", kind="hybrid", parts=parts, source=source)
 
 
+def stages():
+    """The first model where it is all but certain, which it never is, then the second."""
+    return hybrid().model_copy(update={"arm": "stages", "kind": "staged", "source": {}, "keep_from": 0.999})
+
+
 def projects(folder):
     for name in NAMES:
         (folder / name).mkdir()
@@ -39,6 +45,7 @@ def projects(folder):
     finished_run(folder / "labels" / ".insource", keyword_labels())
     finished_run(folder / "fields" / ".insource", keyword_fields(), fields_output())
     finished_run(folder / "hybrid" / ".insource", keyword_fields(), fields_output(), served=hybrid())
+    finished_run(folder / "stages" / ".insource", keyword_fields(), fields_output(), served=stages())
     return [argument for name in NAMES for argument in ("--project", name)]
 
 

@@ -444,7 +444,7 @@ def test_a_local_only_task_fails_closed(recorder, local, document):
         with gateway(recorder, local, cloud, task=task) as server:
             reply = post(server, ask(document))
             other = post(server, ask(SURE, model="gpt-of-another-job"))
-            assert post(server, ask(UNSURE)).headers["x-insource-reason"] == "local-only"
+            assert post(server, ask(UNSURE)).headers["x-insource-reason"] == "waits-for-a-person"
         assert (reply.status_code, reply.json()["error"]["code"]) == (503, "local-only")
         assert other.status_code == 404
 

@@ -8,7 +8,19 @@ from insource.arms.cascade import cascade_plan
 from insource.evaluation.stage import Evaluated
 from insource.foundation.errors import ProviderError
 from insource.runs.folders import Run
-from insource.types import Arm, Completion, EvalRecord, Evaluation, Example, Labels, Policy, Score, Task
+from insource.types import (
+    Arm,
+    Completion,
+    EvalRecord,
+    Evaluation,
+    Example,
+    JsonSchema,
+    Labels,
+    Policy,
+    Score,
+    Task,
+)
+from insource.types.ways import FieldPolicy
 
 TASK = Task(name="tickets", instruction="Route.", output=Labels(names=("a", "b")), primary_metric="accuracy")
 EXAMPLES = tuple(
@@ -118,3 +130,55 @@ def test_one_text_that_is_asked_for_other_fields_has_an_answer_each():
     unsure = evaluated("here", "candidate", [record(0, "here"), record(1, "here")], price=1.0, local=True)
     plan = cascade_plan(TASK, twice, unsure, theirs, POLICY)
     assert [one.text for one in answers(plan)] == ["all", "some"]
+
+
+FIELDS_TASK = Task(
+    name="specs",
+    instruction="Extract.",
+    output=JsonSchema(
+        definition={
+            "type": "object",
+            "properties": {"a": {"type": "string"}, "b": {"type": "string"}},
+            "required": ["a", "b"],
+        }
+    ),
+)
+FIELDS = FieldPolicy(
+    threshold=0.8,
+    basis="guaranteed",
+    max_error=0.1,
+    delta=0.05,
+    calibration_n=100,
+    expected_share=0.5,
+    reason="",
+)
+OURS, THEIRS = '{"a":"our a","b":"our b"}', '{"a":"their a","b":"their b"}'
+
+
+def unsure_of(n, fields, **more):
+    found = record(n, OURS, **more)
+    completion = found.completion.model_copy(update={"field_confidences": fields})
+    return found.model_copy(update={"completion": completion})
+
+
+def test_a_document_keeps_its_sure_fields_and_gets_the_others_from_the_cloud():
+    local = evaluated(
+        "here",
+        "candidate",
+        [
+            unsure_of(0, {"a": 0.9, "b": 0.9}),
+            unsure_of(1, {"a": 0.9, "b": 0.1}),
+            unsure_of(2, {"a": 0.1}),
+            unsure_of(3, {"a": 0.9, "b": 0.9}, valid=False),
+        ],
+        price=1.0,
+        local=True,
+    )
+    cloud = evaluated("gpt", "reference", [record(n, THEIRS) for n in range(4)], price=20.0)
+    plan = cascade_plan(FIELDS_TASK, EXAMPLES, local, cloud, POLICY, FIELDS)
+    with plan.model() as model:
+        found = [model.generate(plan.ask(one)) for one in plan.examples]
+    assert [one.text for one in found] == [OURS, '{"a":"our a","b":"their b"}', THEIRS, THEIRS]
+    assert [one.latency_s for one in found] == [1.0, 2.0, 2.0, 2.0]  # the wasted local time included
+    assert plan.arm.cost_per_1000_usd == 1.0 + 0.75 * 20.0
+    assert plan.identity != cascade_plan(FIELDS_TASK, EXAMPLES, local, cloud, POLICY).identity

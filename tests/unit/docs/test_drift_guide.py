@@ -9,8 +9,8 @@ import pytest
 
 from insource.config.monitor import MonitorSection
 from insource.lifecycle.drift.features import _NAMES
-from insource.lifecycle.traffic import SLICES
-from insource.lifecycle.webhook import signature
+from insource.lifecycle.monitoring.traffic import SLICES
+from insource.lifecycle.monitoring.webhook import signature
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "guides" / "drift.md").read_text(encoding="utf-8")
 

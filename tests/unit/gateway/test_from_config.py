@@ -2,7 +2,7 @@ import pytest
 
 from insource.config.loading import validate
 from insource.foundation.errors import ConfigError
-from insource.gateway.from_config import pass_through
+from insource.gateway.from_config import pass_through, tier_of
 
 
 def upstreams(**values):
@@ -45,3 +45,27 @@ def test_beside_a_local_only_task_calls_stay_on_this_machine():
 def test_limits_are_in_bytes():
     settings = pass_through(validate({"gateway": {"max_body_mb": 1, "max_upload_mb": 2}}, "test"))
     assert (settings.max_body_bytes, settings.max_upload_bytes) == (1 << 20, 2 << 20)
+
+
+TIER = {"model": "openai/small", "base_url": "https://one.example/v1"}
+ONE = {"model": "openai/big", "base_url": "https://one.example/v1"}
+
+
+def test_a_cheaper_tier_is_one_of_those_that_are_measured():
+    assert tier_of(validate({}, "test")) is None
+    given = {"reference": ONE | {"also": [TIER]}, "routing": {"tier": "openai/small"}}
+    assert tier_of(validate(given, "test")).model == "openai/small"
+
+
+@pytest.mark.parametrize(
+    ("tier", "problem"),
+    [
+        (None, "none of"),
+        (TIER | {"base_url": "https://other.example/v1"}, "another provider"),
+        (TIER | {"api_key_env": "OTHER_KEY"}, "another provider"),
+    ],
+)
+def test_a_tier_that_would_get_the_callers_key_elsewhere_is_refused(tier, problem):
+    given = {"reference": ONE | {"also": [tier] if tier else []}, "routing": {"tier": "openai/small"}}
+    with pytest.raises(ConfigError, match=problem):
+        tier_of(validate(given, "test"))

@@ -87,8 +87,8 @@ def test_an_open_question_holds_the_step():
     assert decided(audits(0, 300), cause="cloud").move == "advance"
 
 
-@pytest.mark.parametrize("change", [{"uniform": False}, {"served": False}, {"source": "shadow"}])
-def test_only_uniform_audits_of_served_answers_are_evidence(change):
+@pytest.mark.parametrize("change", [{"served": False}, {"source": "shadow"}])
+def test_only_audits_of_served_answers_are_evidence(change):
     found = audits(20, 10, **{"source": "canary", **change})
     evidence = evidence_of(found, 0.05, SECTION, step=1)
     assert (evidence.harm_n, evidence.safe_n) == (0, 0)

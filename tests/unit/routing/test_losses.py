@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from insource.demo.schema import SCHEMA
 from insource.matching.align import align
 from insource.routing.cascade import decide, fit_bound, fit_policy
-from insource.routing.losses import Counted, Counting, judged, most_of, weight_of
+from insource.routing.losses import Counted, Counting, judged, most_of, unknown_weights, weight_of
 from insource.types import EvalRecord, JsonSchema, Labels, Policy, Text
 
 ONE = {"type": ["string", "null"]}
@@ -169,7 +169,7 @@ def test_too_few_documents_and_the_median():
 
 def test_a_policy_of_before_bounds_documents_and_an_unknown_version_is_refused():
     now = json.loads(fields(lambda i: 0).model_dump_json())
-    later = {"unit", "weights", "choices", "calibrated_groups", "new_groups", "frontier"}
+    later = {"unit", "weights", "choices", "calibrated_groups", "new_groups", "frontier", "feasible"}
     second = {key: value for key, value in now.items() if key not in later} | {"schema_version": 2}
     assert Policy.model_validate(second).loss == "fields"
     before = {key: value for key, value in second.items() if key != "loss"} | {"schema_version": 1}
@@ -269,3 +269,16 @@ def test_a_bound_on_weights_says_so():
     assert (policy.loss, policy.basis) == ("weighted", "guaranteed")
     assert "each by its weight" in policy.reason
     assert "at most 12.5" in policy.reason
+
+
+def test_weights_of_fields_that_the_contract_does_not_have_are_found():
+    schema = closed(total=ONE, party=closed(name=ONE), rows=many(closed(price=ONE), 2), any={})
+    weights = dict.fromkeys(
+        ("total", "party", "party.name", "rows", "rows.price", "totl", "party.city", "rows.name", "total.x"),
+        2.0,
+    )
+    output = JsonSchema(definition=schema)
+    assert unknown_weights(output, weights) == ["party.city", "rows.name", "total.x", "totl"]
+    loose = JsonSchema(definition={"type": "object", "properties": {"total": ONE}})
+    assert unknown_weights(loose, {"anything": 2.0}) == []
+    assert unknown_weights(Text(), {"total": 2.0}) == ["total"]

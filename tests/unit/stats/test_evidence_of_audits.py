@@ -6,6 +6,7 @@ from itertools import permutations, product
 
 import numpy as np
 import pytest
+from support.audit_streams import deviations_of
 
 from insource.stats.bounded_mean import mean_evidence, predicted_evidence, weighted_evidence
 from insource.stats.e_process import log_evidence, log_evidences
@@ -36,20 +37,29 @@ def test_the_expectation_is_one_at_the_boundary(evidence, rate):
     assert expectation(lambda one: evidence(one, rate), rate) == pytest.approx(1.0)
 
 
-def test_the_expectation_is_one_with_weights_and_with_any_prediction():
+def test_the_expectation_is_one_with_weights():
     """Four calls: each is audited or not, and wrong or not."""
-    predicted, rate, probability = np.array([0.9, 0.0, 0.4, 0.1]), 0.2, 0.25
-    weighted = control = 0.0
-    for audited in product((0, 1), repeat=4):
-        for wrong in product((0, 1), repeat=4):
-            a, w = np.array(audited), np.array(wrong, dtype=float)
-            chance = np.prod(np.where(a, probability, 1 - probability) * np.where(w, rate, 1 - rate))
-            of_calls = np.where(a, w, rate)
-            weight = np.where(a, 1 / probability, 1.0)
-            weighted += chance * np.exp(weighted_evidence(of_calls, weight, 4.0, rate, "above")[-1])
-            control += chance * np.exp(predicted_evidence(predicted, a, w, probability, rate, "below")[-1])
+    rate, probability, weighted = 0.2, 0.25, 0.0
+    for audited, wrong in product(product((0, 1), repeat=4), product((0, 1), repeat=4)):
+        a, w = np.array(audited), np.array(wrong, dtype=float)
+        chance = np.prod(np.where(a, probability, 1 - probability) * np.where(w, rate, 1 - rate))
+        evidence = weighted_evidence(np.where(a, w, rate), np.where(a, 4.0, 1.0), 4.0, rate, "above")
+        weighted += chance * np.exp(evidence[-1])
     assert weighted == pytest.approx(1.0)
-    assert control == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("claim", ["above", "below"])
+@pytest.mark.parametrize("pattern", [[0.9, 0.0, 0.4, 0.1], [0.0] * 9 + [0.9], [0.0, 0.0, 0.9, 0.9], [0.2]])
+def test_the_expectation_at_an_audit_is_at_most_one_with_any_prediction(pattern, claim):
+    """At the first audit of an endless stream, over where it falls and what it finds."""
+    rate, probability, expectation = 0.2, 0.25, 0.0
+    predicted = np.resize(pattern, 80)
+    for at in range(len(predicted)):  # that none of these calls is audited has a probability of 1e-10
+        known = deviations_of(predicted, np.arange(len(predicted)) == at)
+        for wrong, chance in ((1.0, rate), (0.0, 1 - rate)):
+            evidence = predicted_evidence([wrong], known, probability, rate, claim, 0.9)
+            expectation += (1 - probability) ** at * probability * chance * np.exp(evidence[-1])
+    assert 0.9 < expectation <= 1 + 1e-9
 
 
 def changed(series):

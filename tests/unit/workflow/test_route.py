@@ -5,9 +5,13 @@ from support.arms import dataset_of, made_of
 from support.example_results import example_result, example_routing
 from support.walks import FakeDisplay, session_on
 
+from insource.arms.registry import ARMS
+from insource.foundation.errors import ConfigError
+from insource.routing.certified import changed
 from insource.types import JsonSchema, RoutingSummary
 from insource.types.choice import Choice
 from insource.workflow.bound import NO_MOST
+from insource.workflow.evaluate import evaluate_one, inputs_of
 from insource.workflow.looks import looks_at_test
 from insource.workflow.route import OWN_FIELDS, calibrate, drive_gateway
 
@@ -28,9 +32,8 @@ def walk(project):
 def test_an_error_free_calibration_split_gives_a_guarantee(walk, rows, label_task, tmp_path):
     examples = rows.examples(rows.tickets(72))
     dataset = calibration(label_task, examples)
-    policy, evaluated, served, servable, cloud, *_ = calibrate(
-        walk, dataset, label_task, made_of(label_task, tmp_path, examples), CHOICE
-    )
+    found = calibrate(walk, dataset, label_task, made_of(label_task, tmp_path, examples), CHOICE)
+    policy, evaluated, served, servable = found[:4]
     assert (policy.basis, evaluated.evaluation.split, evaluated.evaluation.n) == (
         "guaranteed",
         "calibration",
@@ -39,7 +42,9 @@ def test_an_error_free_calibration_split_gives_a_guarantee(walk, rows, label_tas
     assert walk.display.notes[-1] == policy.reason
     assert (served.arm, served.kind) == ("tuned", "engine")
     assert served in servable
-    assert cloud == ()  # no cloud was asked
+    assert changed(found.certified, prompt=label_task.instruction) == ""
+    assert changed(found.certified, prompt="Write a poem.") == "the system message"
+    assert found.cloud == ()  # no cloud was asked
     assert len({one.arm for one in servable}) == len(servable)
     assert looks_at_test(walk, dataset.splits["test"]).most == 0
 
@@ -120,6 +125,53 @@ def test_the_configured_loss_is_what_the_policy_bounds(project, rows, label_task
     policy = calibrate(walk, calibration(label_task, examples), label_task, made, CHOICE).policy
     assert (policy.loss, policy.basis, policy.threshold is None) == ("fields", "guaranteed", False)
     assert walk.display.notes[-1] == policy.reason
+
+
+def test_answers_in_the_grey_zone_are_looked_at_twice_where_the_policy_is_fitted_and_tested(
+    project, rows, label_task, tmp_path
+):
+    """The engine of these tests says the same again, so that half of the doubt goes."""
+    walk = with_loss(project, second_look=[0.3, 0.9])
+    examples = rows.examples(rows.tickets(72))
+    dataset = calibration(label_task, examples)
+    doubtful = {one.row_id for one in (*examples[9:12], *examples[30:60])}
+    made = made_of(label_task, tmp_path, examples)._replace(
+        confidence=lambda example, completion: 0.5 if example.row_id in doubtful else 0.95
+    )
+    calibrated = calibrate(walk, dataset, label_task, made, CHOICE)
+    sure = {record.row_id: record.confidence for record in calibrated.evaluated.records}
+    assert sure == {one.row_id: 0.75 if one.row_id in doubtful else 0.95 for one in examples[12:]}
+    assert (calibrated.policy.basis, calibrated.policy.threshold) == ("guaranteed", 0.75)
+    inputs = inputs_of(walk, dataset, label_task, made)
+    plan = next(plan for arm in ARMS if arm.kind == "tuned" for plan in arm.make(inputs))
+    tested = evaluate_one(walk, dataset, label_task, "test", plan)
+    assert {record.confidence for record in tested.records} == {0.5}
+    assert {record.confidence for record in calibrated.look("test", tested).records} == {0.75}
+    assert looks_at_test(walk, dataset.splits["test"]).most == 1  # the second look is none
+
+
+def test_a_cheap_arm_may_be_asked_first_and_both_are_certified_together(project, rows, label_task, tmp_path):
+    walk = with_loss(project, first="labels-ngrams")
+    examples = rows.examples(rows.tickets(120))
+    dataset = calibration(label_task, examples[:12] + examples[30:])
+    dataset = dataset.model_copy(
+        update={"splits": dataset.splits | {"train": examples[:9], "validation": examples[12:30]}}
+    )
+    made = made_of(label_task, tmp_path, examples)
+    calibrated = calibrate(walk, dataset, label_task, made, CHOICE)
+    assert (calibrated.served.kind, calibrated.served.arm) == ("staged", "stages")
+    assert [part.kind for part in calibrated.served.parts] == ["fitted", "engine"]
+    assert calibrated.evaluated.evaluation.arm.name == "stages"
+    assert any("labels-ngrams is asked first" in note for note in walk.display.notes)
+
+
+@pytest.mark.parametrize("name", ["tuned", "no such arm"])
+def test_a_first_stage_that_cannot_be_one_is_named(project, rows, label_task, tmp_path, name):
+    walk = with_loss(project, first=name)
+    examples = rows.examples(rows.tickets(30))
+    made = made_of(label_task, tmp_path, examples)
+    with pytest.raises(ConfigError, match=r"routing\.first"):
+        calibrate(walk, calibration(label_task, examples), label_task, made, CHOICE)
 
 
 def test_fields_without_a_limit_need_one_stated(project, rows, example_task, tmp_path):

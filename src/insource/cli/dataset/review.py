@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from insource.dataset.review.agreement import Agreement
     from insource.workflow.session import Session
 
-QUEUES = ("disagreements", "to-label", "low-confidence", "ungrounded", "audit", "contested", "all")
+QUEUES = ("disagreements", "to-label", "waiting", "low-confidence", "ungrounded", "audit", "contested", "all")
 KAPPA = "Cohen's kappa"
 
 

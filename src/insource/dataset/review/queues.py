@@ -22,10 +22,13 @@ from insource.matching.align import align
 from insource.similarity.normal_text import normalised
 from insource.types import Labels, OutputSpec, Row
 
-QueueName = Literal["disagreements", "to-label", "low-confidence", "ungrounded", "audit", "contested", "all"]
+QueueName = Literal[
+    "disagreements", "to-label", "waiting", "low-confidence", "ungrounded", "audit", "contested", "all"
+]
 QUEUES: Mapping[QueueName, str] = {
     "disagreements": "models against the label or each other, nearly the same input with other labels",
     "to-label": "what a decision named to be labelled next, the most telling first",
+    "waiting": "doubtful answers that were served and wait for a person, in the order of the calls",
     "low-confidence": "rows by their confidence, lowest first",
     "ungrounded": "values that cannot be found in their document",
     "audit": "rows in a random order that the seed fixes",
@@ -54,14 +57,14 @@ def ordered(
 ) -> Indices:
     """Return the places of a queue's rows, the most telling first; ``contested`` is as ``all``.
 
-    ``draws`` has a random number a row, ``ranked`` the row ids of ``to-label``. ``rows`` is read once, and
-    one number a row is held.
+    ``draws`` has a random number a row, ``ranked`` the row ids of ``to-label`` or ``waiting``.
+    ``rows`` is read once, and one number a row is held.
     """
     if name == "audit":
         return np.argsort(draws, kind="stable").astype(np.int64)
     if name in ("all", "contested"):
         return np.arange(len(draws), dtype=np.int64)
-    if name == "to-label":
+    if name in ("to-label", "waiting"):
         wanted = {row_id: rank for rank, row_id in enumerate(ranked)}
         scores = np.fromiter((-wanted.get(row.row_id, math.inf) for row in rows), float)
         least = -math.inf

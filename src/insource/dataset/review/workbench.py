@@ -78,7 +78,8 @@ class ReviewItem:
 class Workbench:
     """Rows of one source with the decisions about them. Safe to use from several threads.
 
-    ``ranked`` is what the queue ``to-label`` shows. ``overlap`` is the share of rows that two reviewers have
+    ``ranked`` is what the queue ``to-label`` shows, ``waiting`` what ``waiting`` does. ``decided`` is told of
+    the decisions about a row once they are kept. ``overlap`` is the share of rows that two reviewers have
     to decide, drawn by ``seed`` and row id, so that it is the same share for everybody.
     """
 
@@ -87,6 +88,8 @@ class Workbench:
     file: DecisionFile
     answers: Answers = field(default_factory=dict)
     ranked: Ranked = field(default_factory=dict)
+    waiting: Ranked = field(default_factory=dict)
+    decided: Callable[[Row, Sequence[ReviewDecision], str], None] = lambda row, decisions, who: None
     seed: int = 0
     overlap: float = 0.0
     absent_fields: AbsentFields = "null"
@@ -112,8 +115,9 @@ class Workbench:
             if queue not in self._orders:
                 twins = self._twins() if queue == "disagreements" else {}
                 rows = self.rows if watch is None else _watched(self.rows, watch)
+                named = tuple(self.waiting if queue == "waiting" else self.ranked)
                 self._orders[queue] = ordered(
-                    queue, rows, self.contract, self._draws, self.answers, twins, tuple(self.ranked)
+                    queue, rows, self.contract, self._draws, self.answers, twins, named
                 )
             return self._orders[queue]
 
@@ -179,6 +183,7 @@ class Workbench:
         with self._lock:
             before = self.file.replace(row.row_id, who, decisions)
             self._saved[who].append((index, before))
+        self.decided(row, decisions, who)
 
     def undo(self, who: str) -> int | None:
         """Take a reviewer's last save back, as far as it was made here. Returns the row's place, or None.
@@ -238,6 +243,8 @@ class Workbench:
             reasons += [f"Nearly the same input stands with another label: {named}."] if twins else []
         if queue == "to-label":
             reasons += self.ranked.get(row.row_id, ())
+        if queue == "waiting":
+            reasons += self.waiting.get(row.row_id, ())
         if queue == "low-confidence" and row.confidence is not None:
             reasons.append(f"Confidence {row.confidence:.2f}.")
         if queue == "contested":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
@@ -18,8 +19,10 @@ from insource.logs.paid import ARM_SOURCE
 from insource.logs.query import Log, Where
 from insource.providers.output_limit import output_limit
 from insource.providers.requests import called_tool
+from insource.store.calls.calls import calls_routed
 from insource.store.calls.feedback import Feedback
 from insource.types import TOKEN_LIMIT, Call, Dropped, Provenance, Row
+from insource.types.ways import WAITS_FOR_A_PERSON
 
 SOURCE = "log"
 _PAGE = 200
@@ -38,8 +41,8 @@ class LoggedCalls:
     """A row a call, in the order they started. What has no usable answer is left out with its reason.
 
     A correction is the answer and ``checked``, whatever the model said. Without one the answer is the
-    ``teacher``'s for ever. Calls that were simulated are never rows. Neither are answers of a local model
-    that nobody corrected: they would teach it its own mistakes.
+    ``teacher``'s for ever. Calls that were simulated are never rows. Neither are answers of a local model,
+    whole or in some fields, that nobody corrected: they would teach it its own mistakes.
 
     Raises, when read:
         UserError: ``no-log``.
@@ -130,6 +133,47 @@ class LoggedCalls:
         )
 
 
+class WaitingCalls:
+    """The calls of a task whose doubtful answers wait for a person, a row a call, with their confidence.
+
+    Such an answer is the label until a person decides. ``reasons`` says why each row waits, by its id.
+    With ``corrected``, those that a person has corrected or rated are among them; the log has them as rows.
+    """
+
+    def __init__(self, workspace: Path, calls: CallsSection, *, task: str, corrected: bool = True) -> None:
+        self.name = "waiting calls"
+        self.notes: tuple[str, ...] = ()
+        self.reasons: dict[str, tuple[str, ...]] = {}
+        self._workspace = workspace
+        self._calls = calls
+        self._task = task
+        self._corrected = corrected
+
+    def __iter__(self) -> Iterator[Row | Dropped]:
+        self.reasons.clear()
+        with Log(self._workspace) as log:
+            with contextlib.suppress(InsourceError):  # what is not in the store yet waits a little longer
+                log.drain()
+            for call in calls_routed(log.database, self._task, WAITS_FOR_A_PERSON):
+                if not self._corrected and log.feedback(call.call_id):
+                    continue
+                item = _item(call, _said(()), self._calls.group, "last")
+                if isinstance(item, Row):
+                    sure = call.route.confidence if call.route else None
+                    self.reasons[item.row_id] = (_doubt(call),)
+                    item = item.model_copy(update={"confidence": sure})
+                yield item
+
+
+def _doubt(call: Call) -> str:
+    """Return why an answer waits, in words."""
+    sure = call.route.confidence if call.route else None
+    asked_at = iso(call.started_at)
+    if sure is None:
+        return f"The model served this answer at {asked_at}; how sure it was is not known."
+    return f"The model served this answer at {asked_at} with a confidence of {sure:.2f}, which is too little."
+
+
 def row_of(
     call: Call, feedback: Sequence[Feedback], group: str, conversations: Conversations
 ) -> Row | Dropped:
@@ -144,7 +188,9 @@ def _labelled(call: Call, said: _Said, group: str, conversations: Conversations)
     """Return the call as a row whose answer is a label: a person's or a cloud's, not that of a model here."""
     item = _item(call, said, group, conversations)
     route = call.route
-    if isinstance(item, Dropped) or route is None or route.to == "cloud" or said.correction is not None:
+    if isinstance(item, Dropped) or route is None or said.correction is not None:
+        return item
+    if route.to == "cloud" and not route.cloud_fields:  # those are of two answers
         return item
     detail = f"{route.model} answered here, and nobody corrected it"
     return Dropped(row_id=item.row_id, line=None, reason="answered-here", detail=detail)

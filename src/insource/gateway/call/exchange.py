@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -44,7 +44,9 @@ class Exchange:
     for an insourced task by its model or its tag. ``policy`` and one of ``chat`` and ``decisions`` are set
     only for an insourced task. ``version`` is what was asked here, at the revision ``step`` of the
     deployment; ``said`` is the end on record. ``attempt`` is None if the local model was not asked, and
-    ``route`` is None until it is decided.
+    ``route`` is None until it is decided. ``spent_usd`` is what the gateway asked of clouds on its own
+    account cost, beside the call's own answer. ``otherwise`` answers the call where its upstream fails
+    before it has begun to answer, and returns whether it did.
     """
 
     request: HttpRequest
@@ -70,13 +72,25 @@ class Exchange:
     step: int = 0
     attempt: Attempt | None = None
     route: Route | None = None
-    said: CallEnd | None = None
     cost_usd: Decimal | None = None
+    spent_usd: Decimal = Decimal(0)
+    said: CallEnd | None = None
+    otherwise: Callable[[], Awaitable[bool]] | None = None
     ended: bool = False
     settled: bool = False
 
-    def take(self, to: Literal["local", "cloud"], model: str, reason: str, *, instead: str = "") -> None:
-        """Set the route of the answer. ``instead`` says what answers where no provider is asked."""
+    def take(
+        self,
+        to: Literal["local", "cloud"],
+        model: str,
+        reason: str,
+        *,
+        instead: str = "",
+        fields: tuple[str, ...] = (),
+    ) -> None:
+        """Set the route of the answer. ``instead`` says what answers where no provider is asked, ``fields``
+        which fields the cloud answered where the local model answered the others.
+        """
         tried = self.attempt.completion if self.attempt else None
         self.route = Route(
             to=to,
@@ -86,10 +100,15 @@ class Exchange:
             threshold=self.policy.threshold if self.policy else None,
             simulated=bool(instead),
             field_confidences=tried.field_confidences if tried else {},
+            cloud_fields=fields,
             version=self.version,
             step=self.step,
             local_answer=tried.text if tried and to == "cloud" else "",
         )
+
+    def spend(self, cost_usd: Decimal | None) -> None:
+        """Count the cost of something that the gateway asked on its own account; None if it is unknown."""
+        self.spent_usd += cost_usd or 0
 
     def headers(self) -> Headers:
         """Return the ``x-insource-*`` headers of the reply."""
@@ -101,6 +120,8 @@ class Exchange:
                 values["confidence"] = f"{self.route.confidence:.6g}"
             if self.route.simulated:
                 values["simulated"] = "true"
+            if self.route.cloud_fields:
+                values["fields"] = ", ".join(self.route.cloud_fields)
             if self.route.version:
                 values["version"] = self.route.version
             if self.cost_usd is not None:
@@ -115,6 +136,8 @@ class Exchange:
             return
         self.ended = True
         self.said = end
+        if self.spent_usd and (end.cost_usd is not None or end.unpriced_because == ""):
+            end = replace(end, cost_usd=self.spent_usd + (end.cost_usd or 0))
         self.cost_usd = end.cost_usd
         if self.route is not None:
             end = replace(end, route=self.route, simulated=self.route.simulated)
@@ -162,7 +185,7 @@ class Exchange:
             )
         )
         if status is not None and status >= 400:
-            self.cost_usd = Decimal(0)  # providers do not charge for an error
+            self.cost_usd = self.spent_usd  # providers do not charge for an error
 
     def _priced(self, model: str, usage: Usage, response: dict[str, Any] | None) -> Priced:
         """Return the price by the model that answered, else by the model that was asked."""
@@ -194,7 +217,7 @@ class Exchange:
         error = error or f"{code}: {message}"
         self.end(CallEnd(outcome="error", finish_reason="error", status=status, error=error))
         if not sent:
-            self.cost_usd = Decimal(0)
+            self.cost_usd = self.spent_usd
         await self.settle()
         body = error_document(self.dialect, status, code, message)
         await self.reply.whole(status, body, [*self.headers(), *(headers or [])])
@@ -221,7 +244,7 @@ class Exchange:
             )
         )
         if priced.cost_usd is None and self.route is not None and self.route.to == "local":
-            self.cost_usd = Decimal(0)  # no provider charges for it
+            self.cost_usd = self.spent_usd  # no provider charges for it
         await self.settle()
         if body is not None:
             await self.reply.whole(200, body, self.headers())

@@ -21,6 +21,9 @@ from insource.providers.framing import framing_of
 from insource.providers.wire import decompressor
 from insource.redaction import is_secret
 
+# The upstream cannot answer now, whatever is asked of it.
+_OVERLOADED = frozenset((429, 500, 502, 503, 504, 529))
+
 Later = Callable[[AnswerReader], Awaitable[None]]
 
 EVENT_STREAM = b"text/event-stream"
@@ -51,7 +54,11 @@ async def forward(
         answer = await upstream.ask(exchange.request, path, body, key=key, plain=inject)
         key_told = key is not None and await _tells(answer, key)
     except UpstreamFailed as error:
-        await _no_answer(exchange, error)
+        if not await _answered_otherwise(exchange):
+            await _no_answer(exchange, error)
+        return
+    if answer.status in _OVERLOADED and await _answered_otherwise(exchange):
+        answer.abort()
         return
     if key_told:
         answer.abort()
@@ -65,6 +72,11 @@ async def forward(
         answer.abort()
         raise
     upstream.pool.release(answer)
+
+
+async def _answered_otherwise(exchange: Exchange) -> bool:
+    """Answer a call whose upstream failed in another way, if it has one."""
+    return exchange.otherwise is not None and await exchange.otherwise()
 
 
 async def pass_along(

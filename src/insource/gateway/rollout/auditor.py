@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from insource.foundation.clock import SYSTEM, Clock
 from insource.gateway.call.exchange import Attempt, Exchange
 from insource.gateway.http.asgi import AuditMark, HttpReply, HttpRequest
+from insource.gateway.rollout.predictions import Known, Predictions
 from insource.gateway.rollout.traffic import Pick
 from insource.gateway.settings import Registered, TaskSettings
 from insource.gateway.tasks.answerer import Answerer
@@ -33,6 +34,16 @@ MOST_UNDER_WAY = 16
 _NOT_PASSED = frozenset(
     (b"content-length", b"transfer-encoding", b"accept-encoding", b"connection", b"expect")
 )
+
+
+class Draw(NamedTuple):
+    """With which probability a call was drawn, whether it would have been without its doubt, and what its
+    audit knows of the calls before.
+    """
+
+    probability: float
+    uniform: bool = True
+    known: Known = Known()
 
 
 class Said(NamedTuple):
@@ -63,6 +74,7 @@ class Auditor:
         self.spent_usd = Decimal(0)
         self.unpriced = 0
         self.more = 1.0
+        self._predictions: dict[str, Predictions] = {}
         self.skipped: Counter[str] = Counter()
 
     def open(self, ask: Ask) -> None:
@@ -91,8 +103,12 @@ class Auditor:
         if self._ask is None or exchange.chat is None or exchange.route is None:
             return
         local = exchange.route.to == "local"
-        probability = self._probability(pick, local=local)
-        if not probability or _number(exchange.recording.call_id, pick.snapshot.salt) >= probability:
+        predictions = self._predicted(exchange, pick) if local else None
+        number = _number(exchange.recording.call_id, pick.snapshot.salt)
+        every = self._probability(pick, local=local)
+        doubt = self._section.doubtful_audits if local and _doubtful(exchange, pick) else 1.0
+        draw = Draw(min(1.0, every * doubt), number < every)
+        if number >= draw.probability:
             return
         if exchange.admission.local_only or self._task.privacy == "local-only":
             self.skipped["local-only"] += 1
@@ -101,9 +117,20 @@ class Auditor:
         elif local and self.spent_usd >= Decimal(str(self._section.audit_usd_per_day)):
             self.skipped["budget"] += 1
         else:
-            task = asyncio.create_task(self._compare(exchange, pick, probability))
+            if predictions is not None and draw.uniform:
+                draw = draw._replace(known=predictions.take())
+            task = asyncio.create_task(self._compare(exchange, pick, draw))
             self._under_way.add(task)
             task.add_done_callback(self._ended)
+
+    def _predicted(self, exchange: Exchange, pick: Pick) -> Predictions | None:
+        """Take the predicted error of a served answer, and return those of its version."""
+        sure = exchange.attempt.confidence if exchange.attempt is not None else None
+        if sure is None or pick.answerer is None or not 0 <= sure <= 1:
+            return None
+        of_version = self._predictions.setdefault(pick.answerer.name, Predictions())
+        of_version.add(sure)
+        return of_version
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
@@ -121,7 +148,7 @@ class Auditor:
         share = audit_probability(section, now.share) if in_canary else section.audit_share
         return min(1.0, share * self.more)
 
-    async def _compare(self, exchange: Exchange, pick: Pick, probability: float) -> None:
+    async def _compare(self, exchange: Exchange, pick: Pick, draw: Draw) -> None:
         local = exchange.route is not None and exchange.route.to == "local"
         said = await self._second(exchange) if local else _first(exchange)
         if said is None:
@@ -129,13 +156,11 @@ class Auditor:
             return
         if local and exchange.attempt is not None and pick.answerer is not None:
             source: AuditSource = "canary" if pick.answerer is pick.snapshot.challenger else "live"
-            self._note(exchange, pick, pick.answerer, exchange.attempt, said, source, probability)
+            self._note(exchange, pick, pick.answerer, exchange.attempt, said, source, draw)
         if pick.shadow is not None:
-            await self._shadow(exchange, pick, pick.shadow, said, probability)
+            await self._shadow(exchange, pick, pick.shadow, said, draw)
 
-    async def _shadow(
-        self, exchange: Exchange, pick: Pick, shadow: Answerer, said: Said, probability: float
-    ) -> None:
+    async def _shadow(self, exchange: Exchange, pick: Pick, shadow: Answerer, said: Said, draw: Draw) -> None:
         document = None if exchange.chat is None else shadow.document_of(exchange.chat)
         if document is None or shadow.local is None:
             return
@@ -143,7 +168,7 @@ class Auditor:
         if attempt.why:  # its slots are taken, or the document is too long: nothing was answered
             self.skipped[attempt.why] += 1
             return
-        self._note(exchange, pick, shadow, attempt, said, "shadow", probability)
+        self._note(exchange, pick, shadow, attempt, said, "shadow", draw)
 
     def _note(
         self,
@@ -153,7 +178,7 @@ class Auditor:
         attempt: Attempt,
         said: Said,
         source: AuditSource,
-        probability: float,
+        draw: Draw,
     ) -> None:
         to, _ = decide(version.policy, attempt.confidence, attempt.outcome)
         text = attempt.completion.text if attempt.completion is not None else ""
@@ -171,12 +196,14 @@ class Auditor:
                 call_id=exchange.recording.call_id,
                 at=self._clock.now(),
                 source=source,
-                weight=1 / probability,
+                uniform=draw.uniform,
+                weight=1 / draw.probability,
                 served=True if source != "shadow" else to == "local",
                 wrong=_wrong(version.policy.loss, differs, exchange.recording.call_id),
                 wrong_fields=differs.wrong_fields,
                 fields=differs.fields,
                 confidence=attempt.confidence,
+                **(draw.known._asdict() if source != "shadow" else {}),
                 step=pick.snapshot.step,
                 cloud_model=said.model,
                 cost_usd=said.cost_usd if priced else None,
@@ -217,6 +244,13 @@ def _wrong(loss: Loss, differs: Compared, call_id: str) -> bool:
     if loss == "documents":
         return differs.wrong_fields > 0
     return _number(call_id, "field") * max(1, differs.fields) < differs.wrong_fields
+
+
+def _doubtful(exchange: Exchange, pick: Pick) -> bool:
+    """Return whether an answer that was served is in the lower half between the threshold and certainty."""
+    sure = exchange.attempt.confidence if exchange.attempt is not None else None
+    threshold = pick.answerer.policy.threshold if pick.answerer is not None else None
+    return sure is not None and threshold is not None and sure < (1 + threshold) / 2
 
 
 def _first(exchange: Exchange) -> Said | None:

@@ -8,6 +8,7 @@ changes for calls is one pointer: the snapshot.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import socket
 from collections.abc import Callable
@@ -19,9 +20,9 @@ from insource.gateway.rollout.auditor import Auditor
 from insource.gateway.rollout.traffic import Snapshot, Traffic
 from insource.gateway.settings import Registered, TaskSettings
 from insource.gateway.tasks.answerer import Answerer
-from insource.lifecycle.alerts import audit_factor
 from insource.lifecycle.anchors.attribution import Harm
 from insource.lifecycle.anchors.harm import first_harm
+from insource.lifecycle.monitoring.alerts import audit_factor
 from insource.lifecycle.rollout import Evidence, Step, evidence_of, next_step, slo_of
 from insource.lifecycle.transitions import advanced, promoted, rolled_back
 from insource.store.database import Database
@@ -38,6 +39,12 @@ from insource.types.deployment import Deployment, DeploymentEvent, EventKind, Ve
 
 LATEST_EVENTS = 100
 """Events among which open alerts of the monitor are looked for."""
+
+OPEN_AUDIT_FACTOR = 4.0
+"""How many times as many audits are drawn while the anchors leave it open what moved."""
+SPLIT = "the split of callers"
+LATEST_AUDITS = 20_000
+"""Audits of a champion that are weighed. Without older ones the detector has less evidence, never more."""
 
 MakeAnswerer = Callable[[TaskSettings], Answerer]
 
@@ -88,7 +95,9 @@ class Controller:
                 return
             if deployment.revision != self._traffic.snapshot.step:
                 self._follow(deployment)
-            self._auditor.more = audit_factor(events(registry, self._task, limit=LATEST_EVENTS))
+            champion = deployment.champion.name if deployment.champion is not None else ""
+            latest = events(registry, self._task, limit=LATEST_EVENTS)
+            self._auditor.more = audit_factor(latest, champion)
             with contextlib.suppress(_Decided):
                 self._withdraw_what_fails(registry, deployment)
                 self._weigh(registry, deployment)
@@ -198,16 +207,34 @@ class Controller:
             return
         if self._audits is None:
             since = deployment.challenger_since if in_canary else deployment.champion_since
-            self._audits = AuditReader(registry, self._task, version.name, since)
+            most = None if in_canary else LATEST_AUDITS
+            self._audits = AuditReader(registry, self._task, version.name, since, most)
         if self._audits.read() or self._weighed is None:
             slo, step = slo_of(version, self._section), deployment.revision
-            evidence = evidence_of(self._audits.all, slo, self._section, step=step)
-            harm = first_harm(self._audits.all, slo, self._section, in_canary=in_canary)
+            audits = list(self._audits.all)
+            evidence = evidence_of(audits, slo, self._section, step=step)
+            harm = first_harm(audits, slo, self._section, in_canary=in_canary)
             self._weighed = evidence, harm
         evidence, harm = self._weighed
         cause = self._cause(version, harm, in_canary=in_canary)
         move = next_step(deployment, evidence, self._section, self._clock.now(), cause=cause)
+        if in_canary and self._wrongly_shared(registry, deployment, version):
+            move = move._replace(move="roll-back" if move.move == "roll-back" else "hold")
         self._act(registry, deployment, version, move)
+
+    def _wrongly_shared(self, registry: Database, deployment: Deployment, version: Version) -> bool:
+        """Return whether callers are not shared as the step says; the first time, tell of it."""
+        if self._traffic.split_evidence() < -math.log(self._section.alpha):
+            return False
+        if SPLIT not in self._told:
+            self._told.add(SPLIT)
+            assigned, share = self._traffic.assigned, deployment.share
+            reason = (
+                f"held: {assigned[True]} of {sum(assigned.values())} callers got the challenger, and the "
+                f"step is {share:.0%}; look at what sets the header of users: insource logs list"
+            )
+            record_event(registry, self._event(deployment, "alert", reason, version))
+        return True
 
     def _cause(self, version: Version, harm: Harm | None, *, in_canary: bool) -> Cause | None:
         """Return what the anchors say moved, None where there are none; it never waits for them."""
@@ -216,6 +243,8 @@ class Controller:
         now = self._traffic.snapshot
         answerer = now.challenger if in_canary else now.champion
         found = self._anchors.turn(harm, version.name, None if answerer is None else answerer.served_here)
+        if found is not None and found.cause == "open":
+            self._auditor.more = max(self._auditor.more, OPEN_AUDIT_FACTOR)
         return None if found is None else found.cause
 
     def _act(self, registry: Database, deployment: Deployment, version: Version, step: Step) -> None:

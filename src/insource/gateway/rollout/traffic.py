@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from insource.gateway.tasks.answerer import Answerer
+from insource.stats.sample_ratio import sample_ratio_evidence
 from insource.types.deployment import Stage
 
 NOT_DEPLOYED, NOT_IN_CANARY, IN_SHADOW, CIRCUIT_OPEN = (
@@ -48,13 +49,14 @@ class Pick(NamedTuple):
 class Traffic:
     """Shares the calls of a task between its versions.
 
-    ``assigned`` counts the calls that a canary was open to, by whether the challenger got them: a
-    sample-ratio check compares them with the share.
+    ``assigned`` counts those to whom a canary was open, each once, by whether the challenger got them.
     """
 
     def __init__(self, task: str, champion: Answerer | None) -> None:
         self.snapshot = Snapshot(champion=champion)
         self.assigned = {True: 0, False: 0}
+        self._counted: tuple[str, float] = ("", 0.0)
+        self._seen: set[int] = set()
         self._task = task
 
     def pick(self, who: str, tags: Mapping[str, str], *, fails_open: bool) -> Pick:
@@ -64,8 +66,9 @@ class Traffic:
         """
         now = self.snapshot
         if now.stage == "canary" and now.challenger is not None and _matches(now.only, tags):
-            chosen = bucket_of(self._task, who, now.salt) < round(now.share * BUCKETS)
-            self.assigned[chosen] += 1
+            bucket = bucket_of(self._task, who, now.salt)
+            chosen = bucket < round(now.share * BUCKETS)
+            self._count(now, bucket, chosen)
             if chosen and not (fails_open and now.challenger.stopped):
                 return Pick(now.challenger, snapshot=now)
         shadow = now.challenger if now.stage == "shadow" and _matches(now.only, tags) else None
@@ -75,6 +78,22 @@ class Traffic:
         if fails_open and now.champion.stopped:
             return Pick(None, shadow, CIRCUIT_OPEN, now)
         return Pick(now.champion, shadow, snapshot=now)
+
+    def _count(self, now: Snapshot, bucket: int, chosen: bool) -> None:
+        """Count who called, once for each step: a second call of the same caller tells nothing."""
+        if self._counted != (now.salt, now.share):
+            self._counted = now.salt, now.share
+            self.assigned, self._seen = {True: 0, False: 0}, set()
+        if bucket not in self._seen:
+            self._seen.add(bucket)
+            self.assigned[chosen] += 1
+
+    def split_evidence(self) -> float:
+        """Return the log evidence that callers are not shared as the step says; 0 where there is no share."""
+        share = round(self.snapshot.share * BUCKETS) / BUCKETS
+        if self.snapshot.stage != "canary" or not 0 < share < 1 or self._counted[1] != self.snapshot.share:
+            return 0.0
+        return sample_ratio_evidence(self.assigned[True], sum(self.assigned.values()), share)
 
 
 def bucket_of(task: str, who: str, salt: str) -> int:

@@ -14,8 +14,11 @@ from insource.gateway.settings import TaskSettings
 from insource.gateway.tasks.decisions import Decider
 from insource.gateway.tasks.line import Line, Overloaded
 from insource.gateway.tasks.local import LocalAnswerer, prompt_of
+from insource.gateway.ways.as_certified import AsCertified
+from insource.gateway.ways.doubtful_fields import DoubtfulFields, Routed
 from insource.lifecycle.guards import Guards
 from insource.routing.cascade import decide
+from insource.routing.coverage import covers
 from insource.types import Labels
 
 NOT_INSOURCED, OTHER_FORMAT, OVERLOADED = "not-insourced", "other-format", "overloaded"
@@ -37,10 +40,12 @@ class Answerer:
         self.guards = Guards(own.rollout, 1 - own.policy.expected_local_share)
         self.tripped_at = 0.0
         self.decider = Decider(own.task.output)
+        self.certified = AsCertified(own)
+        self.fields = DoubtfulFields(own)
         self.local: LocalAnswerer | None = None
         if own.local is not None:
             ask = own.ask or prompt_of(own.task, own.max_tokens)
-            self.local = LocalAnswerer(own.local, own.task, ask, own.confidence)
+            self.local = LocalAnswerer(own.local, own.task, ask, own.confidence, own.judge)
 
     @property
     def model(self) -> str:
@@ -76,17 +81,31 @@ class Answerer:
             return Attempt("failed", error=str(error), why=OVERLOADED, retry_after_s=error.retry_after_s)
         seconds = time.monotonic() - began
         if not attempt.why:  # a document that is too long is no fault of the model
-            to, _ = decide(self.policy, attempt.confidence, attempt.outcome)
-            self.guards.note(attempt.outcome, seconds, escalated=to == "cloud")
+            self.guards.note(attempt.outcome, seconds, escalated=self.route(attempt).to == "cloud")
         return attempt
+
+    def route(self, attempt: Attempt, group: str = "") -> Routed:
+        """Return where an attempt goes, the reason, and the fields that the cloud has to give.
+
+        ``group`` is that of the document, where the caller states it.
+        """
+        if not self.fields.applies or attempt.outcome != "valid":
+            to, reason = decide(self.policy, attempt.confidence, attempt.outcome, group)
+            return Routed(to, attempt.why or reason)
+        if group and covers(self.policy, group) is False:
+            return Routed("cloud", "new-group")
+        return self.fields.decided(attempt)
 
     def served_here(self, document: str) -> str | None:
         """Return the local answer to a document, None where the policy would not serve it; it blocks."""
         if self.local is None:
             return None
         attempt = self.local.answer(document)
-        to, _ = decide(self.policy, attempt.confidence, attempt.outcome)
-        return None if to == "cloud" or attempt.completion is None else attempt.completion.text
+        return (
+            None
+            if self.route(attempt).to == "cloud" or attempt.completion is None
+            else attempt.completion.text
+        )
 
     def document_of(self, chat: ChatRequest) -> str | None:
         """Return the document of a request, None if the local model cannot answer as it asks."""

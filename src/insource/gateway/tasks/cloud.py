@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from insource.foundation.errors import InsourceError, UserError
+from insource.gateway.call.asking import Asked, NotAnswered, Question, ask_upstream
 from insource.gateway.call.exchange import Exchange
 from insource.gateway.call.openai_api import CHAT_PATH, messages_of
 from insource.gateway.call.relay import forward
@@ -16,6 +17,9 @@ from insource.gateway.http.upstream import Upstream
 from insource.gateway.settings import AUTO, GatewaySettings, HttpCloud, TaskSettings
 from insource.models.protocol import Model, ModelInfo, Request
 from insource.models.transport import require_allowed
+
+# Members of a request that say how its answer is sent, which is read as a whole here.
+_OF_THE_REPLY = ("stream", "stream_options", "metadata", "logprobs", "top_logprobs", "n")
 
 
 class Cloud(Protocol):
@@ -32,6 +36,14 @@ class Cloud(Protocol):
 
     async def answer(self, exchange: Exchange) -> None:
         """Answer the call and record its end; an error is an answer too."""
+        ...
+
+    async def ask(self, exchange: Exchange, question: Question) -> Asked:
+        """Return the answer to a question about the call's document; nothing is sent to the client.
+
+        Raises:
+            NotAnswered: with the reason.
+        """
         ...
 
     def close(self) -> None: ...
@@ -96,6 +108,19 @@ class HttpUpstream:
         path = CHAT_PATH if exchange.decisions is None else exchange.decisions.path
         await forward(exchange, self._upstream, path, body, inject=self._inject)
 
+    async def ask(self, exchange: Exchange, question: Question) -> Asked:
+        """Ask as the caller's request does, with other messages and another format."""
+        document = {k: v for k, v in (exchange.document or {}).items() if k not in _OF_THE_REPLY}
+        messages = [message.model_dump() for message in question.messages]
+        document |= {"model": self.model, "messages": messages}
+        form = document.pop("response_format", None)
+        if isinstance(form, dict) and form.get("type") == "json_schema" and question.json_schema is not None:
+            named = {"name": "answer", "schema": question.json_schema}
+            form = {"type": "json_schema", "json_schema": named}
+        if form is not None:
+            document["response_format"] = form
+        return await ask_upstream(exchange, self._upstream, CHAT_PATH, self._base_url, document)
+
 
 def _instead(info: ModelInfo) -> str:
     if info.simulated:
@@ -118,6 +143,19 @@ class ModelUpstream:
 
     def close(self) -> None:
         """Do nothing, because nothing is open."""
+
+    async def ask(self, exchange: Exchange, question: Question) -> Asked:
+        request = Request(
+            messages=question.messages, max_tokens=self._max_tokens, json_schema=question.json_schema
+        )
+        try:
+            completion = await asyncio.to_thread(self._model.generate, request)
+        except InsourceError as error:
+            raise NotAnswered(error.message) from error
+        completion = completion.model_copy(update={"model": completion.model or self.model})
+        at = exchange.recording.started_at
+        priced = self._settings.priced(completion.model, completion.usage, at, "", None)
+        return Asked(completion, priced)
 
     async def answer(self, exchange: Exchange) -> None:
         chat = exchange.chat

@@ -13,6 +13,7 @@ Answer = TypeVar("Answer")
 
 # The weight of the newest answer in the running mean of seconds an answer.
 NEWEST = 0.2
+FORGOTTEN_S = 30.0
 
 
 class Overloaded(Exception):
@@ -37,11 +38,22 @@ class Line:
         self._threads = ThreadPoolExecutor(slots, "insource-local")
         self._free = asyncio.Semaphore(slots)
         self._mean_s = 0.0
+        self._measured_at = 0.0
         self.waiting = 0
         self.under_way = 0
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def wait_s(self) -> float:
+        """In how many seconds a call that comes now is expected to have its answer; 0 where nothing is known.
+
+        After ``FORGOTTEN_S`` without an answer nothing is, so that calls that were sent elsewhere come back.
+        """
+        if time.monotonic() - self._measured_at > FORGOTTEN_S:
+            return 0.0
+        return self._mean_s * (1 + (self.waiting + self.under_way) / self._slots)
 
     async def run(self, work: Callable[[], Answer]) -> Answer:
         """Return what ``work`` returns, called in a thread when a slot is free.
@@ -81,6 +93,7 @@ class Line:
                 done.exception()  # the caller may be gone, and nobody else reads it
                 took = time.monotonic() - began
                 self._mean_s = took if not self._mean_s else self._mean_s + NEWEST * (took - self._mean_s)
+                self._measured_at = time.monotonic()
 
         working.add_done_callback(ended)
         return working

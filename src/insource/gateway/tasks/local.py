@@ -46,11 +46,13 @@ class LocalAnswerer:
         task: Task,
         ask: Callable[[str], Request],
         confidence: Callable[[Completion], float | None],
+        judge: Callable[[Completion], Completion] | None = None,
     ) -> None:
         self.model = model
         self._task = task
         self._ask = ask
         self._confidence = confidence
+        self._judge = judge
 
     def answer(self, document: str) -> Attempt:
         """Return one attempt. It never raises, because the cloud may answer after any failure here."""
@@ -65,6 +67,9 @@ class LocalAnswerer:
             return Attempt("invalid", completion, 0.0, "the local answer does not fit the output contract")
         sure, unsure = completion.confidence, ""
         try:
+            if self._judge is not None:
+                completion = self._judge(completion)
+                sure = completion.confidence
             sure = self._confidence(completion) if sure is None else sure
         except InsourceError as error:
             unsure = f"no confidence: {error.message}"

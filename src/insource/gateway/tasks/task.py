@@ -16,7 +16,12 @@ from insource.gateway.tasks.answerer import NOT_INSOURCED, OTHER_FORMAT, OVERLOA
 from insource.gateway.tasks.cloud import Cloud, open_cloud
 from insource.gateway.tasks.line import Line
 from insource.gateway.tasks.local import TOO_LONG, LocalAnswerer
+from insource.gateway.ways.doubtful_fields import DOUBTFUL_FIELDS, LOW_CONFIDENCE
+from insource.gateway.ways.exact_cache import ALREADY_PAID, CACHED
+from insource.gateway.ways.ways import BY_RULE, Plan, Steps, Ways, as_asked
 from insource.routing.cascade import decide
+from insource.routing.certified import PROMPT_CHANGED
+from insource.types import Completion, Route
 
 OTHER_OPTIONS, AUDIT = "other-options", "audit"
 # The answer to a call that cannot be answered here and has no cloud, by its reason: status, code, problem.
@@ -24,12 +29,19 @@ _REFUSALS = {
     NOT_INSOURCED: (400, "not-supported", "The local model cannot answer a call of this form"),
     OTHER_FORMAT: (400, "not-supported", "The local answer does not have the format that the call asks for"),
     OTHER_OPTIONS: (422, "not-supported", "The local answer is none of the options of a question"),
+    PROMPT_CHANGED: (422, PROMPT_CHANGED, "The call does not ask as the policy was certified for"),
     TOO_LONG: (400, "context_length_exceeded", "The document is longer than the context of the local model"),
 }
 _ANSWERED = {
     True: "It answers questions about one text, with the options of its own task only.",
     False: "It answers one document as one user message of text, without tools or several choices, in the "
     "format of its own task, with log-probabilities only if it states them.",
+}
+
+_WITHOUT = {
+    "local-only": "the task is local-only",
+    "no-cloud": "no cloud is configured",
+    BY_RULE: "the rule that it falls under allows no other way",
 }
 
 Elsewhere = Callable[[], Awaitable[None]]
@@ -60,10 +72,12 @@ class InsourcedTask:
         self._line = line
         self._without_cloud = "no-cloud"
         self._reasons: Counter[str] = Counter()
+        self._ways = Ways(settings, own)
 
     def open(self, ask: Ask) -> None:
         """Open the cloud, in the event loop of the server. ``ask`` sends an audit like any other call."""
         self.cloud, self._without_cloud = open_cloud(self._settings, self._own, self.names)
+        self._ways.open(self.names)
         if self.auditor is not None:
             self.auditor.open(ask)
 
@@ -75,6 +89,7 @@ class InsourcedTask:
     def close(self) -> None:
         if self.cloud is not None:
             self.cloud.close()
+        self._ways.close()
         self._line.close()
 
     @property
@@ -134,6 +149,8 @@ class InsourcedTask:
             "waiting": primary.line.waiting,
             "under_way": primary.line.under_way,
             "reasons": dict(self._reasons),
+            PROMPT_CHANGED: primary.certified.state(),
+            "ways": self._ways.state(),
         }
         if self.auditor is not None:
             state["deployment"] = {
@@ -151,6 +168,12 @@ class InsourcedTask:
 
     async def answer(self, exchange: Exchange) -> None:
         """Answer a chat completion and record its end."""
+        try:
+            await self._answer(exchange)
+        finally:
+            self._ways.ended(exchange)
+
+    async def _answer(self, exchange: Exchange) -> None:
         if exchange.request.audit is not None:
             await self._escalate(exchange, AUDIT)
             return
@@ -162,18 +185,52 @@ class InsourcedTask:
         elif not exchange.own or (document := one.document_of(chat)) is None:
             await self._escalate(exchange, NOT_INSOURCED)
         else:
-            attempt = exchange.attempt = await one.attempt(document)
-            to, reason = decide(one.policy, attempt.confidence, attempt.outcome, exchange.tags.group)
-            reason = attempt.why or reason
-            if attempt.outcome == "valid" and (other := one.other_answer(chat, attempt)):
-                exchange.attempt = attempt._replace(outcome="invalid", error=_REFUSALS[other][2])
-                to, reason = "cloud", other
-            if to == "cloud":
-                await self._escalate(exchange, reason, one)
-            else:
-                await self._serve_locally(exchange, one, reason)
-        if self.auditor is not None and exchange.own:
+            await self._answer_own(exchange, one, document)
+        if self.auditor is not None and exchange.own and as_asked(exchange):
             self.auditor.after(exchange, pick)
+
+    async def _answer_own(self, exchange: Exchange, one: Answerer, document: str) -> None:
+        """Answer a call that ``one`` may answer, by the first of its ways that does."""
+        changed = one.certified.changed(exchange)
+        if changed and not self._alone(exchange):
+            await self._escalate(exchange, PROMPT_CHANGED, detail=changed)
+            return
+        key = self._ways.cache.key(exchange, one.model, document)
+        if (kept := await self._ways.cache.found(key)) is not None:
+            await self._serve_again(exchange, *kept)
+            return
+        plan, reason = self._ways.plan(exchange, one.line.wait_s), BY_RULE
+        if plan.here_first:
+            reason, plan = await self._here(exchange, one, document, plan, changed), plan.rest
+        if reason:
+            await self._escalate(exchange, reason, one, document=document, plan=plan)
+        self._ways.cache.keep(key, exchange)
+
+    async def _here(
+        self, exchange: Exchange, one: Answerer, document: str, plan: Plan, changed: str = ""
+    ) -> str:
+        """Answer a call here if the policy allows it. Returns why it is not answered, else an empty text."""
+        attempt = exchange.attempt = await one.attempt(document)
+        to, reason, fields = one.route(attempt, exchange.tags.group)
+        if changed:
+            to, reason = "cloud", PROMPT_CHANGED
+        chat = exchange.chat
+        assert chat is not None
+        if attempt.outcome == "valid" and (other := one.other_answer(chat, attempt)):
+            exchange.attempt = attempt._replace(outcome="invalid", error=_REFUSALS[other][2])
+            to, reason = "cloud", other
+        if to == "local":
+            await self._serve_locally(exchange, one, reason)
+            return ""
+        if reason != DOUBTFUL_FIELDS:
+            return reason
+        cloud, _ = self._cloud_for(exchange)
+        if cloud is None or "cloud" not in plan.use:
+            return LOW_CONFIDENCE
+        if not await one.fields.answered(exchange, cloud, fields, one.model):
+            return LOW_CONFIDENCE
+        self._count(DOUBTFUL_FIELDS)
+        return ""
 
     async def decide(self, exchange: Exchange, elsewhere: Elsewhere | None) -> None:
         """Answer typed questions and record the end; the cloud or ``elsewhere`` answers doubtful ones."""
@@ -183,7 +240,9 @@ class InsourcedTask:
         one = pick.answerer
         if asked.document is not None and one is not None and one.decider.answers(asked.questions):
             reason = "local-failed"
-            if one.local is not None:
+            if one.local is not None and one.certified.changed(exchange):
+                reason = PROMPT_CHANGED
+            elif one.local is not None:
                 attempt = exchange.attempt = await one.attempt(asked.document)
                 to, reason = decide(one.policy, attempt.confidence, attempt.outcome, exchange.tags.group)
                 reason = attempt.why or reason
@@ -225,6 +284,12 @@ class InsourcedTask:
         identifier = exchange.recording.call_id
         return None if decided is None else decisions_body(asked.path, decided, one.model, identifier)
 
+    async def _serve_again(self, exchange: Exchange, completion: Completion, route: Route) -> None:
+        """Serve the answer to an earlier call, which was exactly like this one."""
+        self._count(CACHED)
+        exchange.take(route.to, completion.model, CACHED, fields=route.cloud_fields)
+        await exchange.deliver(completion, ALREADY_PAID)
+
     async def _serve_locally(self, exchange: Exchange, one: Answerer, reason: str) -> None:
         attempt = exchange.attempt
         assert attempt is not None
@@ -244,23 +309,68 @@ class InsourcedTask:
         """Return whether a call is refused for this reason although another model could answer it."""
         return reason == OVERLOADED and self._settings.limits.overload == "refuse"
 
-    async def _escalate(self, exchange: Exchange, reason: str, one: Answerer | None = None) -> None:
-        """Ask the cloud. Without one, serve the answer of ``one`` if it fits the output contract."""
-        cloud, without = self.cloud, self._without_cloud
-        if exchange.admission.local_only and cloud is not None and not cloud.local:
-            cloud, without = None, "local-only"
-        if cloud is not None and not self._refuses(reason):
-            self._reasons[reason] += 1
-            exchange.take("cloud", cloud.model, reason, instead=cloud.instead)
-            await cloud.answer(exchange)
-        else:
-            await self._serve_or_refuse(exchange, one, reason, without)
+    async def _escalate(
+        self,
+        exchange: Exchange,
+        reason: str,
+        one: Answerer | None = None,
+        *,
+        document: str | None = None,
+        plan: Plan | None = None,
+        detail: str = "",
+    ) -> None:
+        """Take the further ways of a call: mostly its cloud. Without one, serve the answer of ``one``.
+
+        ``document`` is None for a call that the local model may not answer.
+        """
+        ways = self._ways.plan(exchange, 0.0).in_the_cloud if plan is None else plan
+
+        async def here() -> bool:
+            ready = one is not None and document is not None
+            return ready and not await self._here(exchange, one, document, ways)  # type: ignore[arg-type]
+
+        async def unsure(why: str) -> bool:
+            if exchange.attempt is None and one is not None and document is not None:
+                exchange.attempt = await one.attempt(document)
+            if one is None or not self._can_serve(exchange, one):
+                return False
+            await self._serve_locally(exchange, one, why)
+            return True
+
+        steps = Steps(here, lambda: self._ask_cloud(exchange, reason), unsure, self._count)
+        if not await self._ways.take(ways, exchange, steps):
+            without = BY_RULE if ways.rule is not None else self._cloud_for(exchange)[1]
+            await self._serve_or_refuse(exchange, one, reason, without, detail)
+
+    async def _ask_cloud(self, exchange: Exchange, reason: str) -> bool:
+        """Let the cloud answer. Returns whether there is one; its error is an answer, too."""
+        cloud, _ = self._cloud_for(exchange)
+        if cloud is None or self._refuses(reason):
+            return False
+        self._count(reason)
+        exchange.take("cloud", cloud.model, reason, instead=cloud.instead)
+        await cloud.answer(exchange)
+        return True
+
+    def _cloud_for(self, exchange: Exchange) -> tuple[Cloud | None, str]:
+        """Return the cloud that a call may ask, or None and the reason."""
+        if exchange.admission.local_only and self.cloud is not None and not self.cloud.local:
+            return None, "local-only"
+        return self.cloud, self._without_cloud
+
+    def _alone(self, exchange: Exchange) -> bool:
+        """Return whether nothing but the local model answers, for callers of any model, and that is known."""
+        private = exchange.admission.local_only or self.task.privacy == "local-only"
+        return self._own.any_model and self.cloud is None and not private
+
+    def _count(self, reason: str) -> None:
+        self._reasons[reason] += 1
 
     async def _serve_or_refuse(
-        self, exchange: Exchange, one: Answerer | None, reason: str, without: str
+        self, exchange: Exchange, one: Answerer | None, reason: str, without: str, detail: str = ""
     ) -> None:
-        if one is not None and self._can_serve(exchange, one):
-            await self._serve_locally(exchange, one, without)
+        if without != BY_RULE and one is not None and self._can_serve(exchange, one):
+            await self._serve_locally(exchange, one, reason if reason == PROMPT_CHANGED else without)
             return
         self._reasons[reason] += 1
         attempt = exchange.attempt
@@ -269,11 +379,12 @@ class InsourcedTask:
             message = f"This task has more calls than its model can answer: {attempt.error}."
             await exchange.refuse(429, "model-overloaded", message, headers=[(b"retry-after", wait)])
             return
-        why = "the task is local-only" if without == "local-only" else "no cloud is configured"
         other = (503, without, f"The local model cannot answer this ({reason})")
         status, code, problem = _REFUSALS.get(reason, other)
-        problem = f"{problem}, and {why}."
+        problem = f"{problem}, and {_WITHOUT[without]}."
         if reason == NOT_INSOURCED:
             problem += f" {_ANSWERED[exchange.decisions is not None]}"
-        detail = f"{problem} {attempt.error}" if attempt else problem
-        await exchange.refuse(status, code, problem, error=detail)
+        if detail:
+            problem += f" Other than certified: {detail}."
+        error = f"{problem} {attempt.error}" if attempt else problem
+        await exchange.refuse(status, code, problem, error=error)

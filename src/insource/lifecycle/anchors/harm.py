@@ -9,7 +9,8 @@ import numpy as np
 
 from insource.config.rollout import RolloutSection
 from insource.lifecycle.anchors.attribution import Harm
-from insource.stats.e_process import ChangeDetector, log_evidences
+from insource.lifecycle.audit_evidence import audit_logs
+from insource.stats.e_process import ChangeDetector
 from insource.types.deployment import Audit
 
 
@@ -21,18 +22,19 @@ def first_harm(
     The evidence is that of ``lifecycle.rollout``: of a version in canary since it answers, of a champion by
     the detector of changes.
     """
-    served = [one for one in audits if one.uniform and one.served and one.source != "shadow"]
-    if not served:
+    every = [one for one in audits if one.served and one.source != "shadow"]
+    if not in_canary:
+        every = [one for one in every if one.uniform]
+    if not every:
         return None
     if in_canary:
-        wrong = np.cumsum([one.wrong for one in served])
-        shown = log_evidences(wrong, np.arange(1, len(served) + 1), slo, "above") >= -math.log(section.alpha)
+        shown = audit_logs(every, slo, "above", section) >= -math.log(section.alpha)
     else:
-        shown = _detected([one.wrong for one in served], slo, math.log(section.audits_per_false_alarm))
+        shown = _detected([one.wrong for one in every], slo, math.log(section.audits_per_false_alarm))
     if not shown[-1]:
         return None
     first = int(np.flatnonzero(~shown)[-1]) + 1 if not shown.all() else 0
-    return Harm(served[first].at, len(served) - 1 - first)
+    return Harm(every[first].at, len(every) - 1 - first)
 
 
 def _detected(wrong: Sequence[bool], slo: float, needed: float) -> np.ndarray:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from insource.lifecycle.anchors.attribution import BASELINE, GUARD_ROUNDS
+from insource.lifecycle.anchors.attribution import BASELINE
+from insource.stats.late_change import WINDOWS
 from insource.types.deployment import AnchorCheck
 
 FIRST_ROUNDS = 1 + BASELINE
 """How often an anchor is asked when it is added: how much an unchanged cloud varies has to be known first."""
 PRESSED_S = 600.0
 """Seconds between two rounds while it is open what moved."""
+PRESSED_ROUNDS = max(WINDOWS)
+"""Rounds after harm was shown, before the anchors go back to their schedule: more tell hardly more."""
 
 
 def due(
@@ -26,7 +29,7 @@ def due(
     """Return the anchors to ask, round by round; those asked least recently come first.
 
     New ones are asked ``FIRST_ROUNDS`` times; all others every ``every_s`` seconds, at once after harm was
-    shown, and until they have been asked ``GUARD_ROUNDS`` times since then every ``PRESSED_S``. A clock that
+    shown, and then every ``PRESSED_S`` until ``PRESSED_ROUNDS`` are through. A clock that
     was set back asks early rather than never. ``forced`` asks all once.
     """
     asked: dict[str, list[datetime]] = {anchor: [] for anchor in anchor_ids}
@@ -48,4 +51,4 @@ def _is_due(times: Sequence[datetime], now: datetime, every_s: float, harm_since
     if harm_since is None:
         return False
     since = sum(at > harm_since for at in times)
-    return since == 0 or (since < GUARD_ROUNDS + 2 and waited >= timedelta(seconds=min(PRESSED_S, every_s)))
+    return since == 0 or (since < PRESSED_ROUNDS and waited >= timedelta(seconds=min(PRESSED_S, every_s)))

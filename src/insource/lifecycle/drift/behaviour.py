@@ -17,18 +17,10 @@ from scipy.stats import rankdata
 
 from insource.formats.values import obj
 from insource.foundation.rng import generator
+from insource.lifecycle.drift.effect import is_large
 from insource.lifecycle.drift.permutation import Sides, adjusted_together
 from insource.types import JsonSchema, Labels, OutputSpec
 from insource.types.monitoring import Behaviour, Shift, Unit
-
-LEAST: dict[Unit, tuple[float, float]] = {
-    "ratio": (0.02, 0.0),
-    "confidence": (0.01, 0.0),
-    "characters": (0.0, 0.1),
-    "lines": (0.0, 0.1),
-    "seconds": (0.05, 0.5),
-}
-"""By how much a figure has to move: absolute, and relative to the reference; the larger of the two."""
 
 MAX_FIELDS = 50
 LABEL = "label"
@@ -99,12 +91,6 @@ def behaviour(
         for one, p in zip(figures, adjusted, strict=True)
     ]
     return Behaviour(alpha=alpha, shifts=tuple(sorted(shifts, key=lambda one: (one.p_value, one.name))))
-
-
-def is_large(unit: Unit, reference: float, live: float) -> bool:
-    """Return whether a figure moved by as much as ``LEAST`` says."""
-    absolute, relative = LEAST[unit]
-    return abs(live - reference) >= max(absolute, relative * abs(reference))
 
 
 class _Compared:

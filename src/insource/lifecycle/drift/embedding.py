@@ -1,4 +1,4 @@
-"""Texts as points: hashed TF-IDF of character n-grams, reduced to 64 dimensions."""
+"""Texts as points: hashed TF-IDF of character n-grams, or sentence vectors, reduced to 64 dimensions."""
 
 from __future__ import annotations
 
@@ -12,6 +12,18 @@ CHARACTERS = 4_000
 
 DIMENSIONS = 64
 _HASHES = 2**16
+
+
+def reduced(vectors: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
+    """Return sentence vectors of shape ``(n, d)`` by their 64 main directions."""
+    from sklearn.decomposition import TruncatedSVD
+
+    centred = np.asarray(vectors, dtype=np.float64) - vectors.mean(axis=0)
+    components = min(DIMENSIONS, *(size - 1 for size in centred.shape))
+    if components < 1 or not centred.any():
+        return np.zeros((len(vectors), 1))
+    points: NDArray[np.float64] = TruncatedSVD(components, n_iter=2, random_state=seed).fit_transform(centred)
+    return points
 
 
 def embedded(texts: Sequence[str], seed: int) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ slices by themselves only explain: asking each of them for an alert would find s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from scipy.stats import rankdata
 
 from insource.foundation.rng import derived_seed, generator
 from insource.lifecycle.drift.classifier import separation
-from insource.lifecycle.drift.embedding import embedded
+from insource.lifecycle.drift.embedding import embedded, reduced
 from insource.lifecycle.drift.features import Feature, Vocabulary, features, languages
 from insource.lifecycle.drift.permutation import Sides, adjusted_for_discoveries
 from insource.types.monitoring import InputDrift, Shift, Unit
@@ -48,10 +48,17 @@ class _Column(NamedTuple):
     tested: NDArray[np.float64]
 
 
-def input_drift(reference: Documents, window: Documents, *, alpha: float, seed: int) -> InputDrift:
+Embed = Callable[[Sequence[str]], NDArray[np.float32]]
+"""Returns a sentence vector for each text, shape ``(n, d)``."""
+
+
+def input_drift(
+    reference: Documents, window: Documents, *, alpha: float, seed: int, sentences: Embed | None = None
+) -> InputDrift:
     """Return whether documents of the window can be told from those of the reference, and by what.
 
-    Where blocks of documents are exchangeable, the chance of ``moved`` is ``alpha`` at most.
+    Where blocks of documents are exchangeable, the chance of ``moved`` is ``alpha`` at most. ``sentences``
+    adds their meaning to what the classifier sees: letters alone hardly tell a new topic in the same style.
 
     Raises:
         ValueError: there are too few documents for five folds.
@@ -68,10 +75,11 @@ def input_drift(reference: Documents, window: Documents, *, alpha: float, seed: 
     before = features(reference.texts, known, of_reference=True)
     after = features(window.texts, known, of_reference=False)
     said = [_of_feature(a, b) for a, b in zip(before, after, strict=True)]
-    points = embedded([*reference.texts, *window.texts], derived_seed(seed, "drift.embedding"))
-    ranks = np.column_stack([column.tested for column in said])
-    rows = np.hstack([_scaled(points), _scaled(ranks)])
-    found = separation(rows, sides, generator(seed, "drift.folds"))
+    texts, axes = [*reference.texts, *window.texts], derived_seed(seed, "drift.embedding")
+    seen = [embedded(texts, axes), np.column_stack([column.tested for column in said])]
+    if sentences is not None:
+        seen.append(reduced(sentences(texts), axes))
+    found = separation(np.hstack([_scaled(part) for part in seen]), sides, generator(seed, "drift.folds"))
     return InputDrift(
         auroc=found.auroc,
         p_value=found.p_value,

@@ -14,7 +14,7 @@ def routing(result: RunResult) -> Section | None:
     if result.routing is None:
         return None
     policy = result.routing.policy
-    lead = (_sentence(policy, result.routing.served), policy.reason)
+    lead = (_sentence(policy, result.routing.served), policy.reason, *_further(result))
     blocks: list[Block] = []
     if result.routing.served:
         blocks.append(_served(policy, result.routing.served))
@@ -24,6 +24,25 @@ def routing(result: RunResult) -> Section | None:
         columns = ("Document", "Answered by", "Reason", "Confidence", "Answer")
         blocks.append(Table("Calls read back from the log", columns, rows, numeric=(3,)))
     return Section("routing", "How are calls routed?", lead, tuple(blocks))
+
+
+def _further(result: RunResult) -> tuple[str, ...]:
+    """Return a sentence for each local way beside the chosen arm."""
+    found, served = result.routing, result.served
+    told = []
+    if served is not None and served.kind == "staged":
+        first, second = (part.arm for part in served.parts)
+        told.append(
+            f"{first} is asked first; where it is less than {served.keep_from:.3f} sure, {second} answers."
+        )
+    if found is not None and found.second_look is not None:
+        low, high = found.second_look
+        told.append(
+            f"A language model is asked twice where the confidence is from {low:g} to below {high:g}."
+        )
+    if found is not None and found.fields is not None:
+        told.append(found.fields.reason)
+    return tuple(told)
 
 
 def _sentence(policy: Policy, served: tuple[ServedShare, ...]) -> str:

@@ -84,6 +84,14 @@ def get_call(database: Database, call_id: str) -> Call | None:
     return None if row is None else call_of_row(row._mapping)
 
 
+def calls_routed(database: Database, task: str, reason: str) -> list[Call]:
+    """Return the answered calls of a task that took their way for this reason, in the order they started."""
+    query = select(CALLS).where(CALLS.c.task == task, CALLS.c.route_reason == reason, CALLS.c.outcome == "ok")
+    with database.read() as connection:
+        rows = connection.execute(query.order_by(CALLS.c.started_at, CALLS.c.call_id)).all()
+    return [call_of_row(row._mapping) for row in rows]
+
+
 def call_ids_beginning(database: Database, beginning: str, limit: int) -> tuple[str, ...]:
     """Return the first ids that begin with this text, in their order; the index finds them."""
     last = beginning + chr(0x10FFFF)

@@ -66,6 +66,7 @@ class _Route(Struct, frozen=True):
     threshold: float | None = None
     simulated: bool = False
     field_confidences: dict[str, float] = {}
+    cloud_fields: tuple[str, ...] = ()
     version: str = ""
     step: int = 0
     local_answer: str = ""

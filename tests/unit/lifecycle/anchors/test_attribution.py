@@ -8,7 +8,7 @@ import pytest
 
 from insource.lifecycle.anchors.attribution import GUARD_AUDITS, Harm, attribute
 from insource.lifecycle.anchors.rounds import rounds_of
-from insource.lifecycle.anchors.schedule import FIRST_ROUNDS, due
+from insource.lifecycle.anchors.schedule import FIRST_ROUNDS, PRESSED_ROUNDS, due
 from insource.types.deployment import AnchorCheck
 
 START = datetime(2026, 11, 28, tzinfo=UTC)
@@ -108,7 +108,12 @@ def test_a_round_ends_when_an_anchor_comes_again():
         ([0] * FIRST_ROUNDS, 1, 0.5, 2),
         ([0] * FIRST_ROUNDS + [1], 1.1, 0.5, 0),
         ([0] * FIRST_ROUNDS + [1], 1.2, 0.5, 2),
-        ([0] * FIRST_ROUNDS + [1, 1.2, 1.4, 1.6], 3, 0.5, 0),  # no more than the schedule from then on
+        (
+            [0] * FIRST_ROUNDS + [1 + n / 5 for n in range(PRESSED_ROUNDS)],
+            3,
+            0.5,
+            0,
+        ),  # no more than the schedule from then on
     ],
 )
 def test_which_anchors_are_due(asked, now, harm_since, expected):

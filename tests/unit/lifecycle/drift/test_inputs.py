@@ -1,8 +1,10 @@
 """Input drift: one test decides; features and slices explain."""
 
+import numpy as np
 import pytest
 from support.monitored import World
 
+from insource.foundation.rng import generator
 from insource.lifecycle.drift.features import Vocabulary, features, words
 from insource.lifecycle.drift.inputs import Documents, input_drift
 
@@ -81,3 +83,28 @@ def test_a_long_text_is_read_only_at_its_beginning():
 def test_the_same_seed_gives_the_same_result():
     window = documents(100, seed=1, foreign=0.1)
     assert found(window) == found(window)
+
+
+def meaning(texts):
+    """A sentence embedding that knows one thing: whether a text is about a pump."""
+    rng = generator(len(texts), "tests.meaning")
+    about = np.array([[float("pump" in text)] for text in texts])
+    return np.hstack([4 * about, rng.normal(size=(len(texts), 7))]).astype(np.float32)
+
+
+def test_sentence_vectors_see_a_shift_that_letters_hardly_show():
+    def topic(text):
+        return text.replace("valve", "pump").replace("relay", "pump")
+
+    before, after = documents(300), documents(100, seed=1, change=topic)
+    letters = input_drift(before, after, alpha=0.01, seed=0)
+    sentences = input_drift(before, after, alpha=0.01, seed=0, sentences=meaning)
+    assert sentences.auroc.value > letters.auroc.value
+    assert sentences.moved
+
+
+@pytest.mark.parametrize("vectors", [np.zeros((160, 8)), np.ones((160, 1)), np.ones((160, 384))])
+def test_vectors_that_say_nothing_are_no_drift(vectors):
+    same = documents(80)
+    drift = input_drift(same, same, alpha=0.1, seed=0, sentences=lambda texts: vectors.astype(np.float32))
+    assert not drift.moved

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from insource.foundation.clock import iso
-from insource.lifecycle.alerts import figure
+from insource.lifecycle.monitoring.alerts import figure
 from insource.report.page import Banner, Cell, Section, Terms
 from insource.report.sections.monitoring.alerts import alerts
 from insource.report.sections.monitoring.drift import behaviour, inputs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from insource.lifecycle.alerts import figure
+from insource.lifecycle.monitoring.alerts import figure
 from insource.report import charts, vega
 from insource.report.page import LegendKey, Plot, Row, Section, Table
 from insource.types import Estimate

@@ -8,8 +8,8 @@ from insource.config.monitor import MonitorSection
 from insource.config.rollout import RolloutSection
 from insource.foundation.rng import generator
 from insource.lifecycle.drift.behaviour import Answered
-from insource.lifecycle.traffic import Observed
-from insource.lifecycle.watch import Watched, check
+from insource.lifecycle.monitoring.traffic import Observed
+from insource.lifecycle.monitoring.watch import Watched, check
 from insource.types import Labels, Policy
 
 START = datetime(2026, 11, 1, tzinfo=UTC)

@@ -6,7 +6,7 @@ import pytest
 
 from insource.config.rollout import RolloutSection
 from insource.foundation.rng import generator
-from insource.lifecycle.quality import audited, quality
+from insource.lifecycle.monitoring.quality import audited, quality
 from insource.types.deployment import Audit
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from insource.lifecycle.alerts import MONITOR, alerts_of, audit_factor
+from insource.lifecycle.monitoring.alerts import MONITOR, alerts_of, audit_factor
 from insource.types import Estimate
 from insource.types.deployment import DeploymentEvent
 from insource.types.monitoring import (
@@ -133,9 +133,11 @@ def test_an_alert_that_was_told_is_not_told_again_while_it_lasts():
     assert closed.delivered is None
 
 
-def event(alert_id, state, factor, by=MONITOR):
+def event(alert_id, state, factor, by=MONITOR, version="v"):
     evidence = {"alert_id": alert_id, "signal": "inputs", "state": state, "audit_factor": factor}
-    return DeploymentEvent(task="t", revision=0, at=START, kind="alert", by=by, reason="", evidence=evidence)
+    return DeploymentEvent(
+        task="t", revision=0, at=START, kind="alert", by=by, reason="", version=version, evidence=evidence
+    )
 
 
 @pytest.mark.parametrize(
@@ -147,7 +149,8 @@ def event(alert_id, state, factor, by=MONITOR):
         ([event("a", "open", 4.0), event("b", "open", 2.0), event("a", "closed", 4.0)], 2.0),
         ([event("a", "open", 1.0)], 1.0),
         ([event("a", "open", 4.0, by="gateway")], 1.0),
+        ([event("a", "open", 4.0, version="the one before")], 1.0),
     ],
 )
 def test_open_alerts_ask_for_more_audits_and_closed_ones_no_more(events, factor):
-    assert audit_factor(events) == factor
+    assert audit_factor(events, "v") == factor

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
-from insource.lifecycle.traffic import Observed
+from insource.lifecycle.monitoring.traffic import Observed
 from insource.types.monitoring import Check
 
 FEWEST = 50

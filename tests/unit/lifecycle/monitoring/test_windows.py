@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from insource.lifecycle.drift.behaviour import Answered
-from insource.lifecycle.traffic import Observed
-from insource.lifecycle.windows import Windows
+from insource.lifecycle.monitoring.traffic import Observed
+from insource.lifecycle.monitoring.windows import Windows
 from insource.types import Estimate
 from insource.types.monitoring import Check, InputDrift, Window
 
@@ -51,7 +51,7 @@ def check(reference, window, moved):
     )
     if not moved:
         return made
-    from insource.lifecycle.alerts import alerts_of
+    from insource.lifecycle.monitoring.alerts import alerts_of
 
     shifted = made.model_copy(update={"inputs": drift.model_copy(update={"p_value": 0.0})})
     return shifted.model_copy(update={"alerts": alerts_of(shifted, ())})

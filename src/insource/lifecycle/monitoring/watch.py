@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from insource.config.monitor import MonitorSection
 from insource.config.rollout import RolloutSection
-from insource.lifecycle.alerts import alerts_of
 from insource.lifecycle.drift.behaviour import behaviour
-from insource.lifecycle.drift.inputs import Documents, input_drift
-from insource.lifecycle.quality import audited, quality
-from insource.lifecycle.traffic import Observed
+from insource.lifecycle.drift.inputs import Documents, Embed, input_drift
+from insource.lifecycle.monitoring.alerts import alerts_of
+from insource.lifecycle.monitoring.quality import audited, quality
+from insource.lifecycle.monitoring.traffic import Observed
 from insource.types import OutputSpec, Policy
 from insource.types.deployment import Audit
 from insource.types.monitoring import (
@@ -53,6 +53,7 @@ class Watched(NamedTuple):
     calibrated: bool
     slo: float
     rollout: RolloutSection
+    sentences: Embed | None = None
 
 
 def check(
@@ -102,7 +103,7 @@ def _inputs(
     before, now = watched.documents or _documents(reference), _documents(window)
     if min(len(before.texts), len(now.texts)) < LEAST_DOCUMENTS:
         return None, NO_TEXTS
-    return input_drift(before, now, alpha=alpha, seed=seed), ""
+    return input_drift(before, now, alpha=alpha, seed=seed, sentences=watched.sentences), ""
 
 
 def _quality(watched: Watched, window: Sequence[Observed], alpha: float) -> tuple[Quality | None, str]:

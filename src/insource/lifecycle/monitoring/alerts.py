@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from insource.foundation.clock import iso
-from insource.lifecycle.drift.behaviour import is_large
+from insource.lifecycle.drift.effect import is_large
 from insource.types.deployment import DeploymentEvent
 from insource.types.monitoring import Alert, Check, Quality, Shift, Signal, Unit
 
@@ -60,11 +60,14 @@ def alerts_of(check: Check, before: Sequence[Alert]) -> tuple[Alert, ...]:
     for key, alert in known.items():
         if key in moved:
             continue
-        over = alert.signal in measured
-        found.append(
-            alert.model_copy(update={"state": "closed", "at": check.at, "delivered": None} if over else {})
-        )
+        found += ended([alert], check.at) if alert.signal in measured else [alert]
     return tuple(found)
+
+
+def ended(alerts: Sequence[Alert], at: datetime) -> tuple[Alert, ...]:
+    """Return the open alerts as closed, because another version answers."""
+    over = {"state": "closed", "at": at, "delivered": None}
+    return tuple(alert.model_copy(update=over) for alert in alerts if alert.state == "open")
 
 
 def _opened(check: Check, one: _Moved, since: datetime) -> Alert:
@@ -156,14 +159,14 @@ def _quality(check: Check) -> _Moved:
     return _Moved(QUALITY, "quality", what, LOOK, found.target, found.estimate.value)
 
 
-def audit_factor(events: Sequence[DeploymentEvent]) -> float:
-    """Return by how much open alerts ask to raise the share of audited calls: the largest, 1 for none.
+def audit_factor(events: Sequence[DeploymentEvent], version: str) -> float:
+    """Return by how much open alerts about a version ask to raise the share of audited calls: 1 for none.
 
     ``events`` are those of one task, oldest first, as the monitor records its alerts.
     """
     asked: dict[str, float] = {}
     for event in events:
-        if event.kind == "alert" and event.by == MONITOR:
+        if event.kind == "alert" and event.by == MONITOR and event.version == version:
             alert_id = str(event.evidence.get("alert_id", ""))
             asked[alert_id] = float(event.evidence.get("audit_factor", 1.0))
             if event.evidence.get("state") == "closed":

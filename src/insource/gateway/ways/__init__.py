@@ -1,0 +1,1 @@
+"""The ways of an answer beside local and cloud, and what keeps a call from the local model."""
