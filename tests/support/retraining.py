@@ -105,7 +105,18 @@ def finished_project(folder, config=CONFIG):
     return folder
 
 
-def answered(workspace, texts, *, to="cloud", model="big", confidence=0.3, answers=None, tags=None):
+def answered(
+    workspace,
+    texts,
+    *,
+    to="cloud",
+    model="big",
+    confidence=0.3,
+    answers=None,
+    tags=None,
+    fields=(),
+    reason="",
+):
     """Record live calls that were answered by the cloud, or here; return their ids, oldest first."""
     found = []
     with Recorder.open(workspace) as recorder:
@@ -120,12 +131,12 @@ def answered(workspace, texts, *, to="cloud", model="big", confidence=0.3, answe
                 endpoint="chat",
                 tags=tags,
             )
-            reason = "low-confidence" if to == "cloud" else "confident"
+            why = reason or ("low-confidence" if to == "cloud" else "confident")
             recording.end(
                 response_text=(answers or {}).get(text, label),
                 finish_reason="stop",
                 model_answered=model,
-                route=Route(to=to, model=model, reason=reason, confidence=confidence),
+                route=Route(to=to, model=model, reason=why, confidence=confidence, cloud_fields=fields),
             )
             found.append(recording.call_id)
     return found
