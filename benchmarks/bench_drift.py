@@ -27,6 +27,7 @@ ALPHA = 0.01
 STRENGTHS = (0.1, 0.3, 0.6)
 SIZES = ((500, 200), (2000, 500))
 NEW_DOMAINS = ("travel", "auto_and_commute", "work")
+NEW_SHARES = (0.0, 0.1, 0.2, 0.3)
 CHECK_S = 5.0
 
 
@@ -56,7 +57,7 @@ def power(claims: Claims, sizes: tuple[int, int], runs: int, strengths: tuple[fl
                 claims.add(name, found.rate(signal), "")
 
 
-def real_queries(claims: Claims, folder: Path, runs: int) -> None:
+def real_queries(claims: Claims, folder: Path, runs: int, shares: tuple[float, ...] = NEW_SHARES) -> None:
     """CLINC150: a share of the window comes from three domains that the reference does not have."""
     domains = json.loads((folder / "domains.json").read_text())
     new = {label for domain in NEW_DOMAINS for label in domains[domain]}
@@ -64,7 +65,7 @@ def real_queries(claims: Claims, folder: Path, runs: int) -> None:
         rows = [json.loads(line) for line in lines]
     known = [row["input"] for row in rows if row["output"] not in new]
     others = [row["input"] for row in rows if row["output"] in new]
-    for share, kind in product((0.0, 0.1, 0.2, 0.3), ("hashed", "sentences")):
+    for share, kind in product(shares, ("hashed", "sentences")):
         alarms, sentences = 0, None if kind == "hashed" else embed
         for run in range(runs):
             rng = generator(run, f"bench_drift.clinc.{share}")

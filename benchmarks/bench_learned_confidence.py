@@ -6,6 +6,7 @@ back, so run `insource demo` first; otherwise a model is trained.
 
     insource demo
     python benchmarks/bench_learned_confidence.py insource-demo
+    python benchmarks/bench_learned_confidence.py insource-demo --kinds tuned
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from insource.workflow.evaluate import evaluate_arms
 from insource.workflow.export import make_model
 from insource.workflow.route import calibrate, measure_on_test
 
-KINDS = frozenset({"classical fields", "tuned"})
+KINDS = ("classical fields", "tuned")
 LEAST_AUROC, MOST_ERROR, LEAST_RIGHT = 0.93, 0.02, 0.99
 
 
@@ -37,9 +38,12 @@ class Notes(Display):
 def main() -> None:
     options = parser(__doc__)
     options.add_argument("project", type=Path, help="the folder of the finished project")
+    options.add_argument(
+        "--kinds", nargs="+", default=KINDS, choices=KINDS, help="without the first, there is no second look"
+    )
     found, claims = options.parse_args(), Claims()
     session = Session(Project.of(load(found.project / "insource.toml")), Notes(), "benchmark")
-    arms = [arm for arm in ARMS if arm.kind in KINDS]
+    arms = [arm for arm in ARMS if arm.kind in found.kinds]
     dataset, task = build_dataset(session, None)
     best = fit_early(session, dataset, task, arms)
     made = make_model(session, dataset, task)

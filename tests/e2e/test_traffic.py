@@ -12,6 +12,7 @@ import sys
 import threading
 from pathlib import Path
 
+import httpx2
 import openai
 import pytest
 from aiohttp import web
@@ -140,12 +141,13 @@ class Story:
         assert reply.parse().choices[0].message.content
         return reply.headers["x-insource-route"]
 
-    def until(self, gateway, true, most=200):
+    def until(self, gateway, true, most=60):
         for _ in range(most):
             if true():
                 return
             self.ask(gateway)
-        raise AssertionError(f"it never became true: {self.insource('deploy', 'status')}")
+        health = httpx2.get(f"{gateway.root}/health", trust_env=False).json()["tasks"]
+        raise AssertionError(f"it never became true: {health}")
 
 
 def test_a_good_adapter_is_promoted_a_bad_one_withdrawn_and_a_crash_is_nobodys_error(story):

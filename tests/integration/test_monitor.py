@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from support.judged_answers import figures
@@ -13,6 +14,7 @@ from insource.cli.main import cli
 from insource.cli.options import open_session
 from insource.foundation.errors import PrerequisiteError, UserError
 from insource.foundation.files import locked
+from insource.foundation.rng import generator
 from insource.lifecycle.monitoring.alerts import audit_factor
 from insource.lifecycle.monitoring.watch import check
 from insource.lifecycle.transitions import nothing_deployed
@@ -392,6 +394,22 @@ def test_the_report_takes_a_configuration_elsewhere(tmp_path, run, monkeypatch, 
     run(*named)
     run(*((*named, "report") if before else ("report", *named)))
     assert (tmp_path / "there" / ".insource" / "monitor.html").is_file()
+
+
+def test_sentence_embeddings_take_part_where_configured(tmp_path, run, monkeypatch):
+    """They see what letters do not: here, which of the documents are about something else."""
+    world, asked = World(), []
+
+    def embed(texts):
+        asked.append(len(texts))
+        late = np.arange(len(texts)) >= 200
+        noise = generator(0, "tests.embed").normal(size=(len(texts), 8))
+        return (noise + 2 * late[:, None]).astype(np.float32)
+
+    monkeypatch.setattr("insource.workflow.monitor.embed", embed)
+    log(project(tmp_path, 'documents = "sentences"'), world.calls(400))
+    assert "ALERT inputs" in run()
+    assert asked == [400]
 
 
 def test_a_report_before_the_first_check_says_what_to_type(tmp_path, run):

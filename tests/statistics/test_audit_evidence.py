@@ -18,7 +18,7 @@ from support.audit_streams import (
 
 from insource.foundation.rng import generator
 from insource.stats.bounded_mean import weighted_evidence
-from insource.stats.e_process import log_evidences
+from insource.stats.e_process import ChangeDetector, log_evidences
 from insource.stats.sample_ratio import sample_ratio_evidence
 
 RUNS = pytest.mark.parametrize("runs", [150, pytest.param(2000, marks=pytest.mark.slow)])
@@ -164,3 +164,33 @@ def test_a_right_split_is_not_alarmed_and_a_wrong_one_is(share, runs):
     print(f"{share:.0%}: right split {fair}; 30 % too many {broken.share:.0%}")
     assert fair.least <= ALPHA
     assert broken.share > (0.4 if share == 0.01 else 0.99)
+
+
+def alarmed_after(rates, threshold, random):
+    """Return after how many observations the detector alarms, at most all of them."""
+    detector, limit = ChangeDetector(SLO), np.log(threshold)
+    for count, wrong in enumerate(random.random(len(rates)) < rates, start=1):
+        detector.add([bool(wrong)])
+        if detector.log_sum >= limit:
+            return count
+    return len(rates)
+
+
+@pytest.mark.parametrize("runs", [60, pytest.param(1000, marks=pytest.mark.slow)])
+def test_a_champion_at_the_bound_is_withdrawn_by_mistake_as_rarely_as_stated(runs):
+    """The mean time to a false alarm at the bound itself, cut off at ten times what is promised."""
+    source, promised = random("detector.aa"), 100
+    times = [alarmed_after(np.full(10 * promised, SLO), promised, source) for _ in range(runs)]
+    most = np.mean(times) + 3 * np.std(times) / np.sqrt(runs)
+    print(f"mean time to a false alarm {np.mean(times):.0f}, promised {promised}")
+    assert most >= promised
+
+
+@pytest.mark.parametrize(("rate", "most"), [(0.15, 400), (0.25, 150)])
+def test_a_long_good_time_does_not_make_the_detector_blind(rate, most):
+    source, before = random(f"detector.{rate}"), 2000
+    rates = np.concatenate([np.full(before, 0.02), np.full(1000, rate)])
+    delays = [alarmed_after(rates, 100_000, source) - before for _ in range(20)]
+    print(f"{rate:.0%} after 2,000 audits at 2%: alarmed after {np.median(delays):.0f} audits (median)")
+    assert min(delays) > 0
+    assert np.median(delays) <= most

@@ -10,7 +10,7 @@ from support.field_bounds import DELTA, Found
 
 from insource.stats.learn_then_test import ltt_threshold
 
-TRUTH_GROUPS = 20_000
+TRUTH_GROUPS = 8_000
 
 
 class Groups(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from insource.routing.losses import BY_DOCUMENT, Judged
 from insource.routing.remedies import units_needed
 from insource.stats.learn_then_test import least_abstention, minimum_calibration_n
-from insource.types.routing import FrontierPoint, Loss, Unit
+from insource.types.routing import Feasible, FrontierPoint, Loss, Unit
 
 _COUNTED: dict[Loss, tuple[str, str]] = {
     "documents": ("wrong", "locally served answers"),
@@ -64,6 +64,15 @@ def reason(
             f"the median confidence on the calibration split.{help_}"
         )
     return f"Everything goes to the cloud. The bound ({bound}) {why}.{help_}"
+
+
+def instead(feasible: Sequence[Feasible]) -> str:
+    """Return the other losses that would hold, as sentences that follow the reason."""
+    return "".join(
+        f' With `routing.loss = "{one.loss}"`, {promise(one.loss, one.max_error)} could be shown here, '
+        f"and {one.share:.0%} of the documents served."
+        for one in feasible
+    )
 
 
 def _picked(choices: int) -> str:

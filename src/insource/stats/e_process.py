@@ -78,7 +78,10 @@ class ChangeDetector:
         """Take further observations, True for a wrong one, in their order."""
         for wrong in observations:
             for i, (lost, kept) in enumerate(self._steps):
-                self._logs[i] = float(np.logaddexp(0.0, self._logs[i])) + (lost if wrong else kept)
+                before = self._logs[i]
+                self._logs[i] = (
+                    max(before, 0.0) + math.log1p(math.exp(-abs(before))) + (lost if wrong else kept)
+                )
 
     @property
     def log_sum(self) -> float:

@@ -54,6 +54,17 @@ class FrontierPoint(Frozen):
     corrected_share: float
 
 
+class Feasible(Frozen):
+    """A loss and a level that the calibration split does support, and the share of its documents served then.
+
+    Both were picked after looking, so they are no guarantee until fresh documents support them.
+    """
+
+    loss: Loss
+    max_error: float
+    share: float
+
+
 class Policy(Frozen):
     """Serve the local answer when its confidence is at least ``threshold``; otherwise ask the cloud.
 
@@ -66,7 +77,8 @@ class Policy(Frozen):
     the loss ``weighted``.
 
     ``choices`` is 1 where the bound was fixed before these documents were looked at. Otherwise it is the
-    number of bounds that could have been picked, and the tests were made at ``delta / choices``.
+    number of bounds that could have been picked, and the tests were made at ``delta / choices``. Without a
+    guarantee, ``feasible`` has the strictest bound of each loss that these documents would support.
 
     ``measure`` is what the threshold was found for: the confidence by the ``tokens`` of an answer, or the
     probability of its label among all ``labels``. For models that state their own confidence it says nothing.
@@ -90,6 +102,7 @@ class Policy(Frozen):
     calibrated_groups: tuple[str, ...] = ()
     new_groups: NewGroups | None = None
     frontier: tuple[FrontierPoint, ...] = ()
+    feasible: tuple[Feasible, ...] = ()
     reason: str
 
     @model_validator(mode="before")
@@ -112,7 +125,9 @@ class Policy(Frozen):
         return data
 
 
-_SINCE_3 = frozenset({"unit", "weights", "choices", "calibrated_groups", "new_groups", "frontier"})
+_SINCE_3 = frozenset(
+    {"unit", "weights", "choices", "calibrated_groups", "new_groups", "frontier", "feasible"}
+)
 
 
 class ServedShare(Frozen):

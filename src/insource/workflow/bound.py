@@ -9,10 +9,15 @@ from insource.config.routing import RoutingSection
 from insource.foundation.errors import ConfigError
 from insource.routing.cascade import fit_bound, median
 from insource.routing.coverage import known_groups
-from insource.routing.frontier import pickable
+from insource.routing.frontier import BOUNDS, pickable
 from insource.routing.groups import new_groups, unseen
 from insource.routing.losses import BY_DOCUMENT, Counting, Judged, most_of, unknown_weights
-from insource.types import EvalRecord, Policy, Task
+from insource.routing.reasons import instead
+from insource.types import EvalRecord, JsonSchema, Policy, Task
+from insource.types.routing import Feasible, Loss
+
+OTHERS: tuple[Loss, ...] = ("documents", "fields", "invented")
+"""The losses that can stand in for another one: they need neither weights nor a cloud."""
 
 NO_MOST = (
     "Everything goes to the cloud: a bound on fields or values needs the most fields of a document, and the "
@@ -54,7 +59,10 @@ def fitted(
     if bound is None:
         return _infeasible(section, len(records), TOO_STRICT)
     fit = _Fit(section, counting, bound, choices)
-    policy = fit.policy(unseen(records) if section.unit == "groups" else records)
+    tested = unseen(records) if section.unit == "groups" else records
+    policy = fit.policy(tested)
+    if policy.basis != "guaranteed" and isinstance(task.output, JsonSchema):
+        policy = fit.with_feasible(policy, task, tested)
     if not any(record.group is not None for record in records):
         return policy
     return fit.with_groups(policy, records, validation())
@@ -83,6 +91,28 @@ class _Fit(NamedTuple):
         """Return the threshold of fewer documents, by the same rule."""
         found = known.threshold(self.bound, self.section.delta / self.choices)
         return median(known) if found is None and self.section.on_infeasible == "median" else found
+
+    def with_feasible(self, policy: Policy, task: Task, records: Sequence[EvalRecord]) -> Policy:
+        """Return the policy with the losses and levels that these documents would support instead."""
+        own = [one for one in policy.frontier if one.threshold is not None and one.max_error > self.bound]
+        found = [Feasible(loss=policy.loss, max_error=one.max_error, share=one.share) for one in own[:1]]
+        others = [one for loss in OTHERS if loss != policy.loss and (one := self._other(loss, task, records))]
+        return policy.model_copy(
+            update={"feasible": (*found, *others), "reason": policy.reason + instead(others)}
+        )
+
+    def _other(self, loss: Loss, task: Task, records: Sequence[EvalRecord]) -> Feasible | None:
+        """Return the strictest bound of another loss, from this one on, that these documents would
+        support."""
+        counting = counting_of(self.section.model_copy(update={"loss": loss}), task, self.counting.cloud)
+        known = counting.judged(records, self.section.unit) if counting else None
+        if known is None or known.overfull:
+            return None
+        for bound in sorted({self.bound, *(one for one in BOUNDS if one > self.bound)}):
+            threshold = known.threshold(bound, self.section.delta / self.choices)
+            if threshold is not None:
+                return Feasible(loss=loss, max_error=bound, share=known.served(threshold) / len(records))
+        return None
 
     def with_groups(
         self, policy: Policy, records: Sequence[EvalRecord], validation: Sequence[EvalRecord]

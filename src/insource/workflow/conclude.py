@@ -136,6 +136,7 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
             "dataset": manifest.digest,
             "training": found.made.trained.digest,
             "export": found.made.exported.digest,
+            **_confidence_digest(calibrated),
         },
     )
     return _with_files(session, result)
@@ -162,6 +163,12 @@ def _routing(session: Session, found: Findings) -> RoutingSummary | None:
         "second_look": session.config.routing.second_look,
     }
     return summary.model_copy(update=ways)
+
+
+def _confidence_digest(calibrated: Calibrated | None) -> dict[str, str]:
+    """Return the digest of the learned confidence: it is a part of what was certified."""
+    found = calibrated.confidence if calibrated is not None else None
+    return {"confidence": found.digest} if found is not None and found.digest else {}
 
 
 def confidence_file(calibrated: Calibrated | None) -> Path | None:

@@ -169,7 +169,7 @@ def test_too_few_documents_and_the_median():
 
 def test_a_policy_of_before_bounds_documents_and_an_unknown_version_is_refused():
     now = json.loads(fields(lambda i: 0).model_dump_json())
-    later = {"unit", "weights", "choices", "calibrated_groups", "new_groups", "frontier"}
+    later = {"unit", "weights", "choices", "calibrated_groups", "new_groups", "frontier", "feasible"}
     second = {key: value for key, value in now.items() if key not in later} | {"schema_version": 2}
     assert Policy.model_validate(second).loss == "fields"
     before = {key: value for key, value in second.items() if key != "loss"} | {"schema_version": 1}

@@ -199,3 +199,31 @@ def test_a_weight_of_a_field_that_is_not_there_is_refused_at_the_start(example_t
     check_weights(section(loss="fields", weights={"nowhere": 2.0}), example_task)  # not read
     with pytest.raises(ConfigError, match="names nowhere"):
         check_weights(section(loss="weighted", weights={known: 2.0, "nowhere": 3.0}), example_task)
+
+
+def wide(row, wrong):
+    """A document of eight fields, of which some are wrong."""
+    slots = [{"path": f"f{n}", "bucket": "wrong" if n < wrong else "correct"} for n in range(8)]
+    score = dict.fromkeys(("parsed", "repairable", "schema_valid", "canonical"), True)
+    return EvalRecord.model_validate(
+        {"row_id": row, "status": "scored", "confidence": 0.9}
+        | {"score": score | {"exact": not wrong, "slots": slots}}
+    )
+
+
+def test_what_cannot_be_shown_names_the_loss_and_the_level_that_can(example_task):
+    properties = {f"f{n}": {"type": "string"} for n in range(8)}
+    definition = {"type": "object", "properties": properties, "additionalProperties": False}
+    task = example_task.model_copy(update={"output": JsonSchema(definition=definition)})
+    records = [wide(str(n), wrong=int(n % 5 == 0)) for n in range(200)]
+    policy = fitted(section(), task, records, {}, lambda: (), 1)
+    assert policy.basis == "infeasible"
+    own, fields, invented = policy.feasible
+    assert (own.loss, fields.loss, invented.loss) == ("documents", "fields", "invented")
+    assert 0.2 < own.max_error <= 0.3
+    assert (fields.max_error, invented.max_error, fields.share) == (0.1, 0.1, 1.0)
+    assert 'With `routing.loss = "fields"`, at most 10% wrong' in policy.reason
+    for one in (own, fields):  # what it names is what a project that had fixed it would have got
+        given = section(loss=one.loss, max_error=one.max_error)
+        assert fitted(given, task, records, {}, lambda: (), 1).basis == "guaranteed"
+    assert fitted(section(loss="fields"), task, records, {}, lambda: (), 1).feasible == ()

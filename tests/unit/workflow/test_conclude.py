@@ -4,10 +4,11 @@ import json
 
 import pytest
 from support.arms import dataset_of, made_of
+from support.judged_answers import halving, kept, summary_of
 from support.retentions import retention
 from support.walks import FakeDisplay, session_on
 
-from insource.runs.folders import MANIFEST
+from insource.runs.folders import MANIFEST, Run
 from insource.runs.result import load
 from insource.types import Policy, Served
 from insource.types.choice import Choice
@@ -20,11 +21,13 @@ from insource.workflow.conclude import (
     keep,
     with_measured,
 )
+from insource.workflow.confidence import Learned
 from insource.workflow.decide import decide
 from insource.workflow.dissect import Parts
 from insource.workflow.evaluate import evaluate_arms
 from insource.workflow.judge import judge
 from insource.workflow.route import Calibrated
+from insource.workflow.servable import confidence_of
 
 POLICY = Policy(
     max_error=0.1,
@@ -112,3 +115,23 @@ def test_the_worst_documents_of_the_candidate_are_shown_with_every_answer(found)
     assert all({"floor", "tuned"} <= one.answers.keys() for one in shown)
     others = [one for one in findings.evaluated if one.evaluation.arm.role != "candidate"]
     assert disagreements(findings.dataset, others, "tuned") == ()
+
+
+def test_the_result_names_the_confidence_that_its_policy_is_about(found, tmp_path):
+    """Without it, nobody could serve what was certified; a policy of the stated one names no file."""
+    session, findings = found
+    confidence = halving()
+    run = Run(stage="confidence", run_id="c1", path=tmp_path, manifest={"key": "k"})
+    learned = Learned(run, confidence, frozenset(), "learned")
+    calibrated = findings.calibrated._replace(learned=learned, confidence=summary_of(confidence))
+    result = assemble(session, findings._replace(calibrated=calibrated), test_looks=1)
+    assert result.paths["confidence"] == str(kept(tmp_path, confidence))
+    assert result.digests["confidence"] == confidence.digest == result.routing.confidence.digest
+    assert confidence_of(result) == confidence
+    stated = learned._replace(confidence=None)
+    plain = assemble(
+        session,
+        findings._replace(calibrated=calibrated._replace(learned=stated, confidence=None)),
+        test_looks=1,
+    )
+    assert "confidence" not in plain.paths.keys() | plain.digests.keys()

@@ -43,6 +43,9 @@ LATEST_EVENTS = 100
 OPEN_AUDIT_FACTOR = 4.0
 """How many times as many audits are drawn while the anchors leave it open what moved."""
 SPLIT = "the split of callers"
+LATEST_AUDITS = 20_000
+"""Audits of a champion that are weighed. Without older ones the detector has less evidence, never more."""
+
 MakeAnswerer = Callable[[TaskSettings], Answerer]
 
 
@@ -204,11 +207,13 @@ class Controller:
             return
         if self._audits is None:
             since = deployment.challenger_since if in_canary else deployment.champion_since
-            self._audits = AuditReader(registry, self._task, version.name, since)
+            most = None if in_canary else LATEST_AUDITS
+            self._audits = AuditReader(registry, self._task, version.name, since, most)
         if self._audits.read() or self._weighed is None:
             slo, step = slo_of(version, self._section), deployment.revision
-            evidence = evidence_of(self._audits.all, slo, self._section, step=step)
-            harm = first_harm(self._audits.all, slo, self._section, in_canary=in_canary)
+            audits = list(self._audits.all)
+            evidence = evidence_of(audits, slo, self._section, step=step)
+            harm = first_harm(audits, slo, self._section, in_canary=in_canary)
             self._weighed = evidence, harm
         evidence, harm = self._weighed
         cause = self._cause(version, harm, in_canary=in_canary)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -45,12 +46,18 @@ def anchor_checks_of(
 
 
 class AuditReader:
-    """Reads the audits of one version as they come; ``all`` are those since ``since``, oldest first."""
+    """Reads the audits of one version as they come; ``all`` are those since ``since``, oldest first.
 
-    def __init__(self, database: Database, task: str, version: str, since: datetime) -> None:
-        self.all: list[Audit] = []
+    With ``most``, only the latest so many are kept, however long the version has answered.
+    """
+
+    def __init__(
+        self, database: Database, task: str, version: str, since: datetime, most: int | None = None
+    ) -> None:
+        self.all: deque[Audit] = deque(maxlen=most)
         self._database = database
         self._task, self._version, self._since = task, version, since
+        self._most = most
         self._last = 0
 
     def read(self) -> bool:
@@ -59,16 +66,19 @@ class AuditReader:
             select(AUDITS.c.id, AUDITS.c.document)
             .where(AUDITS.c.task == self._task, AUDITS.c.id > self._last)
             .where(AUDITS.c.at >= to_microseconds(self._since))
-            .order_by(AUDITS.c.id)
+            .order_by(AUDITS.c.id.desc())
+            .limit(self._most)
         )
-        before = len(self.all)
+        found = False
         with self._database.read() as connection:
-            for row in connection.execute(query):
-                self._last = row.id
-                audit = Audit.model_validate_json(row.document)
-                if audit.version == self._version:
-                    self.all.append(audit)
-        return len(self.all) > before
+            rows = connection.execute(query).all()
+        for row in reversed(rows):
+            self._last = row.id
+            audit = Audit.model_validate_json(row.document)
+            if audit.version == self._version:
+                self.all.append(audit)
+                found = True
+        return found
 
 
 def spent_on_audits(database: Database, task: str, now: datetime) -> Decimal:

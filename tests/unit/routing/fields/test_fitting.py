@@ -14,7 +14,7 @@ from insource.routing.fields.habits import WHOLE, Habits
 from insource.routing.fields.model import FILE, load
 from insource.routing.fields.novelty import known_text
 from insource.routing.fields.stating_model import StatingModel
-from insource.stats.discrimination import auroc
+from insource.stats.discrimination import auroc, calibration_error
 from insource.types import Completion, EvalRecord, JsonSchema, Labels, Message, Score, TokenEvidence
 
 FIELD = {"type": ["string", "null"]}
@@ -167,6 +167,38 @@ def test_a_field_of_a_list_is_right_when_all_its_items_are():
     score = Score.model_validate({"slots": slots, "exact": False, **known})
     assert outcomes_of(score, OUTPUT) == {"tags[]": False, "unit": True}
     assert outcomes_of(score, Labels(names=("a",))) == {WHOLE: False}
+
+
+def test_a_label_is_one_field_whose_probability_is_learned():
+    """The model is twice as sure as it should be; the confidence of the answer is that of its one field."""
+    output, rng = Labels(names=("billing", "delivery")), generator(0, "test.labels")
+    known = dict.fromkeys(("parsed", "repairable", "schema_valid", "canonical"), True)
+
+    def labelled(n):
+        chance = rng.uniform(0.5, 0.98)
+        odds = (chance / (1 - chance)) ** 2
+        right = bool(rng.uniform() < chance)
+        return LabelledAnswer(
+            row_id=f"row-{n}",
+            unit=f"group-{n % 25}",
+            source="validation",
+            document=f"Ticket {n}",
+            completion=Completion(text="billing", confidence=odds / (1 + odds)),
+            score=Score.model_validate({"slots": [], "exact": right, "answer": "billing"} | known),
+            novelty=0.0,
+            checked=False,
+        )
+
+    confidence = fit_confidence(
+        [labelled(n) for n in range(800)], output, task="desk", arm="tuned", known=KNOWN, habits=Habits()
+    )
+    fresh = [labelled(n) for n in range(800)]
+    found = [confidence.stated(one.document, one.completion, output) for one in fresh]
+    right = [one.score.exact for one in fresh]
+    assert all(one.field_confidences == {} for one in found)
+    assert calibration_error([one.confidence for one in found], right) < 0.05
+    assert calibration_error([one.completion.confidence for one in fresh], right) > 0.05
+    assert confidence.labels == {"agreement": 800}
 
 
 def test_the_figures_count_what_may_be_served():
