@@ -53,6 +53,7 @@ def version_of(result: RunResult, task: str) -> Version:
     policy = result.routing.policy
     served = result.served.model_dump(mode="json") if result.served else None
     certified = {
+        "run": result.run_id,
         "instruction": result.instruction,
         "output": result.dataset.output.model_dump(mode="json"),
         "base": result.base_digest,
