@@ -132,14 +132,13 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
             **({"confidence": str(file)} if (file := confidence_file(calibrated)) else {}),
             "log": str(session.project.workspace),
         },
-        digests={
-            "dataset": manifest.digest,
-            "training": found.made.trained.digest,
-            "export": found.made.exported.digest,
-            **_confidence_digest(calibrated),
-        },
+        digests={"dataset": manifest.digest, **_digests(found.made), **_confidence_digest(calibrated)},
     )
     return _with_files(session, result)
+
+
+def _digests(made: Made) -> dict[str, str]:
+    return {"training": made.trained.digest, "export": made.exported.digest}
 
 
 def _with_files(session: Session, result: RunResult) -> RunResult:
