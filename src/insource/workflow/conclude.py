@@ -95,10 +95,9 @@ def _key(session: Session) -> str:
 
 def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult:
     """Return the result as one document, before it is written."""
-    name = run_id(STAGE, session.started, _key(session))
-    folder = session.project.runs.folder / name
+    folder = session.project.runs.folder / (name := run_id(STAGE, session.started, _key(session)))
     manifest, task, choice = found.dataset.manifest, found.task, found.choice
-    calibrated = found.calibrated
+    calibrated, training = found.calibrated, found.made.trained.digest
     result = RunResult(
         **_of_session(session),
         **_of_comparisons(found.judged, found.parts),
@@ -121,8 +120,8 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
         base_digest=found.made.local.base.digest,
         max_new_tokens=found.made.local.max_new_tokens,
         test_looks=test_looks,
-        step_ladder=ladder_of(session.project.runs, found.made.trained.digest),
-        retention=retention_of(session.project.runs, found.made.trained.digest),
+        step_ladder=ladder_of(session.project.runs, training),
+        retention=retention_of(session.project.runs, training),
         paths={
             "run": str(folder),
             "report": str(folder / REPORT_FILE),
@@ -132,13 +131,14 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
             **({"confidence": str(file)} if (file := confidence_file(calibrated)) else {}),
             "log": str(session.project.workspace),
         },
-        digests={"dataset": manifest.digest, **_digests(found.made), **_confidence_digest(calibrated)},
+        digests={
+            "dataset": manifest.digest,
+            "training": training,
+            "export": found.made.exported.digest,
+            **_confidence_digest(calibrated),
+        },
     )
     return _with_files(session, result)
-
-
-def _digests(made: Made) -> dict[str, str]:
-    return {"training": made.trained.digest, "export": made.exported.digest}
 
 
 def _with_files(session: Session, result: RunResult) -> RunResult:
