@@ -18,9 +18,9 @@ from claims import Claims, parser
 from insource.evaluation.stage import load as load_evaluation
 from insource.routing.bounds.losses import WRONG, Counting, most_of
 from insource.routing.cascade import fit_bound
-from insource.routing.certified import certified, changed
-from insource.routing.partial import doubtful, field_of, fields_of, fit_fields, least_confidences
-from insource.routing.rules import CallFacts, rule_for
+from insource.routing.ways.certified import certified, changed
+from insource.routing.ways.partial import doubtful, field_of, fields_of, fit_fields, least_confidences
+from insource.routing.ways.rules import CallFacts, rule_for
 from insource.runs.folders import RunStore
 from insource.runs.result import load
 from insource.types import Completion, EvalRecord, JsonSchema, Task

@@ -13,7 +13,7 @@ from insource.gateway.tasks.local import prompt_of
 from insource.logs.recorder import Recorder
 from insource.models.fake import PUBLISHED, FakeCloud
 from insource.routing.confidence import document_confidence, field_confidences, judged, load_tokenizer
-from insource.routing.second_look import SecondLookModel
+from insource.routing.ways.second_look import SecondLookModel
 from insource.serving.engine import EngineSettings
 from insource.serving.supervisor import ServedModel
 from insource.store.calls.calls import find_calls

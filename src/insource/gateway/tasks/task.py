@@ -20,7 +20,7 @@ from insource.gateway.ways.doubtful_fields import DOUBTFUL_FIELDS, LOW_CONFIDENC
 from insource.gateway.ways.exact_cache import ALREADY_PAID, CACHED
 from insource.gateway.ways.ways import BY_RULE, Plan, Steps, Ways, as_asked
 from insource.routing.cascade import decide
-from insource.routing.certified import PROMPT_CHANGED
+from insource.routing.ways.certified import PROMPT_CHANGED
 from insource.types import Completion, Route
 
 OTHER_OPTIONS, AUDIT = "other-options", "audit"
@@ -195,11 +195,11 @@ class InsourcedTask:
         if changed and not self._alone(exchange):
             await self._escalate(exchange, PROMPT_CHANGED, detail=changed)
             return
-        key = self._ways.cache.key(exchange, one.model, document)
+        plan, reason = self._ways.plan(exchange, one.line.wait_s), BY_RULE
+        key = self._ways.cache.key(exchange, one.model, document, plan.use)
         if (kept := await self._ways.cache.found(key)) is not None:
             await self._serve_again(exchange, *kept)
             return
-        plan, reason = self._ways.plan(exchange, one.line.wait_s), BY_RULE
         if plan.here_first:
             reason, plan = await self._here(exchange, one, document, plan, changed), plan.rest
         if reason:

@@ -15,8 +15,8 @@ from insource.gateway.ways.cheaper_tier import CHEAPER_TIER, CheaperTier
 from insource.gateway.ways.doubtful_fields import DOUBTFUL_FIELDS
 from insource.gateway.ways.exact_cache import CACHED, ExactCache
 from insource.gateway.ways.spending import Spending
-from insource.routing.certified import PROMPT_CHANGED
-from insource.routing.rules import CallFacts, rule_for
+from insource.routing.ways.certified import PROMPT_CHANGED
+from insource.routing.ways.rules import CallFacts, rule_for
 from insource.types.ways import WAITS_FOR_A_PERSON, Destination
 
 BY_RULE, UNSURE, CLOUD_FAILED = "by-rule", "unsure", "cloud-failed"
