@@ -208,7 +208,7 @@ def _better(earlier: Row | None, row: Row) -> Row:
 def _with_cloud(row: Row, call: Call, earlier: Row | None) -> Row:
     """Return the row with the cloud's answer to its document beside its label, where there is one."""
     outputs = dict(earlier.cloud_outputs) if earlier is not None else {}
-    by_cloud = call.route is None or call.route.to == "cloud"
+    by_cloud = call.route is None or (call.route.to == "cloud" and not call.route.cloud_fields)
     if by_cloud and call.outcome == "ok" and call.response_text.strip():
         outputs[call.model_answered or call.model_asked] = call.response_text
     return row.model_copy(update={"cloud_outputs": outputs})

@@ -14,6 +14,7 @@ from support.walks import session_on
 from insource.gateway.rollout.traffic import BUCKETS, bucket_of
 from insource.lifecycle.anchors.schedule import FIRST_ROUNDS
 from insource.lifecycle.transitions import in_canary, promoted
+from insource.logs.recorder import Recorder
 from insource.store.deployments.audits import anchor_checks_of, audits_of
 from insource.store.deployments.registry import open_registry
 from insource.types import JsonSchema
@@ -210,3 +211,24 @@ def test_a_caller_that_calls_often_is_no_wrong_split(session, cloud, recorder):
             assert next(until_safe) < 200
             ask(server, user=caller)
     assert "alert" not in registry.kinds
+
+
+def test_another_version_of_the_cloud_is_told_from_the_log_and_the_anchors_are_asked_at_once(
+    session, cloud, watch, registry, monkeypatch
+):
+    monkeypatch.setattr("insource.workflow.anchor_watch.WATCH_S", 0.2)
+    workspace = session.project.workspace
+    with (
+        Recorder.open(workspace) as recorder,
+        gateway(workspace, recorder, cloud, {"a": Says(RIGHT)}, anchors=watch) as server,
+    ):
+        until(server, lambda: len(audits(session)) >= 20)
+        eventually(lambda: len(checks(session)) >= 2 * FIRST_ROUNDS * ANCHORS)
+        before = len(checks(session))
+        cloud.version = "big-cloud-2"
+        until(server, lambda: "alert" in registry.kinds)
+        eventually(lambda: len(checks(session)) >= before + 2 * ANCHORS)
+    (alert,) = [event for event in registry.events if event.kind == "alert"]
+    assert (alert.evidence["kind"], alert.evidence["now"]) == ("model-version", "big-cloud-2")
+    assert "insource deploy anchors check --all" in alert.reason
+    assert set(causes(registry)) == {"none"}
