@@ -29,7 +29,6 @@ from insource.types import Call, Dropped, Row, Split
 
 FILE_NAME = "fresh.jsonl"
 KNOWN, ANCHOR, SUPERSEDED = "already-known", "anchor", "same-document"
-NOT_ALLOWED = "teacher-not-allowed"
 _PAGE = 200
 
 
@@ -69,7 +68,7 @@ class FreshRows:
                 origin = item.provenance.model_copy(update={"source": SOURCE, "line": None})
                 item = item.model_copy(update={"provenance": origin, "line": None})
                 if problem := self._refuses(item):
-                    yield Dropped(row_id=item.row_id, line=None, reason=NOT_ALLOWED, detail=problem)
+                    yield Dropped(row_id=item.row_id, line=None, reason="teacher-not-allowed", detail=problem)
                     continue
             yield item
 
