@@ -22,6 +22,7 @@ REASONS = {
     "not-deployed": "no version is deployed for the task",
     "not-in-canary": "the canary's share does not include this caller",
     "in-shadow": "the version is in shadow, and answers nobody",
+    "not-open": "the version that answers could not be opened",
     "circuit-open": "a guard stopped the version a moment ago",
     "audit": "the gateway asked the cloud itself, to compare an answer",
     "no-cloud": "the answer was doubtful, but no cloud is configured",

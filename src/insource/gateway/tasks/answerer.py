@@ -67,9 +67,13 @@ class Answerer:
             self.tripped_at = now
         if now - self.tripped_at < self.own.rollout.cool_down_s:
             return True
+        self.restart()
+        return False
+
+    def restart(self) -> None:
+        """Let it answer again as if it was opened just now."""
         self.guards.reset()
         self.tripped_at = 0.0
-        return False
 
     async def attempt(self, document: str) -> Attempt:
         """Return the local answer, or why there is none; it never raises for a failure of the model."""
@@ -79,6 +83,8 @@ class Answerer:
             attempt = await self.line.run(partial(self.local.answer, document))
         except Overloaded as error:
             return Attempt("failed", error=str(error), why=OVERLOADED, retry_after_s=error.retry_after_s)
+        except RuntimeError as error:  # the version was closed between the pick and its slot
+            return Attempt("failed", error=str(error))
         seconds = time.monotonic() - began
         if not attempt.why:  # a document that is too long is no fault of the model
             self.guards.note(attempt.outcome, seconds, escalated=self.route(attempt).to == "cloud")

@@ -76,8 +76,8 @@ class InsourcedTask:
 
     def open(self, ask: Ask) -> None:
         """Open the cloud, in the event loop of the server. ``ask`` sends an audit like any other call."""
-        self.cloud, self._without_cloud = open_cloud(self._settings, self._own, self.names)
-        self._ways.open(self.names)
+        self.cloud, self._without_cloud = open_cloud(self._settings, self._own)
+        self._ways.open()
         if self.auditor is not None:
             self.auditor.open(ask)
 
@@ -100,7 +100,7 @@ class InsourcedTask:
     @property
     def names(self) -> tuple[str, ...]:
         """The names of models that mean this task and no other."""
-        versions = {one.name: None for one in (*self.traffic.snapshot.versions, self._first) if one.name}
+        versions = {one.name: None for one in self.traffic.snapshot.versions if one.name}
         return (*versions, self.task.name)
 
     @property
@@ -269,7 +269,7 @@ class InsourcedTask:
         fails_open = cloud is not None and (cloud.local or not exchange.admission.local_only)
         named = {"feature": tags.feature, "user": tags.user, "prompt_version": tags.prompt_version}
         who = tags.user or exchange.request.body.decode("latin-1")
-        pick = self.traffic.pick(who, named, fails_open=fails_open)
+        pick = self.traffic.pick(who, named, fails_open=fails_open, named=exchange.model)
         exchange.step = pick.snapshot.step
         if pick.answerer is not None:
             exchange.policy, exchange.version = pick.answerer.policy, pick.answerer.name

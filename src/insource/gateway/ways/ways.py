@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -82,11 +82,11 @@ class Ways:
         self._tier: CheaperTier | None = None
         self.cache = ExactCache(settings.recorder.database, own.ways.cache_s)
 
-    def open(self, names: Sequence[str]) -> None:
-        """Open the cheaper cloud, and read what was spent today; ``names`` are those of the task."""
+    def open(self) -> None:
+        """Open the cheaper cloud, and read what was spent today."""
         ways = self._own.ways
         if ways.tier is not None:
-            cloud, _ = open_cloud(self._settings, self._own.escalating_to(ways.tier), names)
+            cloud, _ = open_cloud(self._settings, self._own.escalating_to(ways.tier))
             if cloud is not None:
                 self._tier = CheaperTier(cloud, self._own.task, ways.tier_accepts)
         if any(rule.spent_usd is not None for rule in ways.rules):
