@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
+from insource.foundation.canonical import digest, short
 from insource.gateway.call.chat_options import accepting, logprobs_of
 from insource.gateway.call.decisions_api import Decided, Question
 from insource.gateway.call.exchange import Attempt
@@ -35,6 +36,7 @@ class Answerer:
         self.own = own
         self.task = own.task
         self.policy = own.policy
+        self.policy_digest = short(digest(own.policy.model_dump(mode="json")))
         self.name = f"{own.task.name}@{own.version}" if own.version else ""
         self.line = line
         self.guards = Guards(own.rollout, 1 - own.policy.expected_local_share)

@@ -273,6 +273,7 @@ class InsourcedTask:
         exchange.step = pick.snapshot.step
         if pick.answerer is not None:
             exchange.policy, exchange.version = pick.answerer.policy, pick.answerer.name
+            exchange.policy_digest = pick.answerer.policy_digest
         return pick
 
     def _decided(self, exchange: Exchange, one: Answerer) -> bytes | None:
