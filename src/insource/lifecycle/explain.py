@@ -29,6 +29,7 @@ REASONS = {
     "local-only": "the answer was doubtful, but the call may not leave this machine",
     "prompt-changed": "the call asks otherwise than what was certified",
     "doubtful-fields": "the cloud answered the doubtful fields only",
+    "new-group": "the call names a group that the guarantee does not cover",
     "cheaper-tier": "the cheaper cloud model answered",
     "cached": "the same call was answered a while ago",
     "waits-for-a-person": "no cloud may be asked, so the doubtful answer waits for a person",
