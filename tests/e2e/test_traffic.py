@@ -141,7 +141,7 @@ class Story:
         assert reply.parse().choices[0].message.content
         return reply.headers["x-insource-route"]
 
-    def until(self, gateway, true, most=60):
+    def until(self, gateway, true, most=200):
         for _ in range(most):
             if true():
                 return

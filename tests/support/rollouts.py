@@ -137,12 +137,12 @@ def gateway(
         yield server
 
 
-def ask(server, document="Pump", user=None, **more):
+def ask(server, document="Pump", user=None, model="specs", **more):
     """Return the answer's text, and how it was routed."""
     headers = {} if user is None else {"x-insource-user": user}
     with openai.OpenAI(base_url=server.url, api_key="sk-x", max_retries=0) as client:
         reply = client.chat.completions.with_raw_response.create(
-            model="specs",
+            model=model,
             messages=[{"role": "user", "content": document}],
             extra_headers=headers,
             **more,

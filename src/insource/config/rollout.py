@@ -87,7 +87,7 @@ class RolloutSection(Frozen):
         5, gt=0, description="Failures of the local model among its last 50 calls that break the circuit."
     )
     max_invalid: int = Field(
-        3,
+        10,
         gt=0,
         description="Answers outside the contract or cut short among the last 100 that break the circuit.",
     )
@@ -97,7 +97,8 @@ class RolloutSection(Frozen):
     max_escalation_ratio: float = Field(
         2.0,
         gt=1,
-        description="Escalated share, as a multiple of the calibrated one, that breaks the circuit (ratio).",
+        description="Odds of an escalation, as a multiple of the calibrated odds, that break the circuit "
+        "(ratio).",
     )
     cool_down_s: float = Field(
         300.0, ge=0, description="Time before a version that was rolled back may be deployed again (seconds)."

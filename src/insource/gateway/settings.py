@@ -18,7 +18,7 @@ from insource.logs.recorder import Recorder
 from insource.models.protocol import Model, Request
 from insource.providers.billing import billing_of
 from insource.providers.prices import Priced, PriceTable
-from insource.routing.rules import Fail
+from insource.routing.ways.rules import Fail
 from insource.types import Completion, Policy, Task, Usage
 from insource.types.anchors import Attribution
 from insource.types.certified import Certified

@@ -58,7 +58,7 @@ class CloudCallFact(NamedTuple):
 def cloud_findings(
     facts: Sequence[CloudCallFact], price: UnitPrice, is_ended: Callable[[str], bool]
 ) -> tuple[CloudFinding, ...]:
-    """Return what changed in these calls, oldest first within a model.
+    """Return what changed in these calls, oldest first.
 
     ``price`` tells what a call would have cost on another day, and ``is_ended`` whether a list of models says
     that one is deprecated.
@@ -69,7 +69,10 @@ def cloud_findings(
         calls = [fact for fact in facts if fact.asked == model]
         found += [*_versions(model, calls), *_prices(model, calls, price), *_outages(model, calls)]
         found += _ends(model, calls, is_ended)
-    return tuple(found)
+    first: dict[str, CloudFinding] = {}
+    for one in sorted(found, key=lambda one: one.since):
+        first.setdefault(one.key, one)
+    return tuple(first.values())
 
 
 def read_facts(

@@ -20,7 +20,7 @@ from insource.stats.e_process import ChangeDetector
 from insource.types.anchors import Cause
 from insource.types.deployment import Audit, Deployment, Version
 
-Move = Literal["advance", "promote", "hold", "roll-back"]
+Move = Literal["advance", "widen", "promote", "hold", "roll-back"]
 
 
 class Evidence(NamedTuple):
@@ -90,14 +90,17 @@ def next_step(
     section: RolloutSection,
     now: datetime,
     *,
+    in_canary: bool,
     cause: Cause | None = None,
 ) -> Step:
-    """Return what to do with the challenger in canary, or else with the champion.
+    """Return what to do with the challenger ``in_canary``, or else with the champion.
+
+    A canary that was restricted to some calls is widened to all of them before it is promoted: nothing is
+    known of the others.
 
     ``cause`` is what anchors say, None without anchors. With them, only trouble of the local model rolls
     back; while they leave it open, the step is held.
     """
-    in_canary = deployment.stage == "canary"
     shown = f"{evidence.harm_wrong} of {evidence.harm_n} audited answers differ from the cloud's"
     if harmful(evidence, section, in_canary=in_canary):
         move: Move = "roll-back" if cause in (None, "local") else "hold"
@@ -117,7 +120,11 @@ def next_step(
         return Step("hold", f"safe, and waits for {section.min_step_s:.0f} s at this step", evidence)
     higher = [one for one in section.shares if one > deployment.share]
     safe = f"shown to be below {bound} wrong: {since}"
-    return Step("advance", safe, evidence, higher[0]) if higher else Step("promote", safe, evidence, 1.0)
+    if higher:
+        return Step("advance", safe, evidence, higher[0])
+    if deployment.only:
+        return Step("widen", safe, evidence, section.shares[0])
+    return Step("promote", safe, evidence, 1.0)
 
 
 def audit_probability(section: RolloutSection, share: float) -> float:

@@ -22,7 +22,7 @@ from insource.lifecycle.anchors.schedule import due
 from insource.lifecycle.anchors.standing import (
     ACCEPTED,
     accepted_since,
-    counted_since,
+    counted,
     harm_since_accepted,
     standing,
 )
@@ -105,8 +105,8 @@ def anchors_status(session: Session) -> Attribution | None:
         if deployment is not None and (watched := _watched(deployment)) is not None:
             in_canary, version = watched == deployment.challenger, watched.name
             since = deployment.challenger_since if in_canary else deployment.champion_since
-            since = counted_since(since, accepted_since(events(registry, task)))
-            audits = audits_of(registry, task, since=since, version=version)
+            found = audits_of(registry, task, since=since, version=version)
+            audits = counted(found, accepted_since(events(registry, task)))
             harm = first_harm(audits, slo, section, in_canary=in_canary)
         return standing(registry, workspace, task, section, harm=harm, version=version, slo=slo)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
 from insource.foundation.errors import InsourceError
 from insource.lifecycle.anchors.attribution import Harm, not_known
@@ -29,11 +30,15 @@ WATCH_S = 60.0
 _LOG = logging.getLogger(__name__)
 
 
-class _Found(NamedTuple):
-    """What the anchors say of a version, and since when its audits showed the harm that was asked about."""
+@dataclass(slots=True)
+class _Version:
+    """What the anchors say of one version, and since when its audits showed the harm that was asked about."""
 
-    said: Attribution
-    harm_since: datetime | None
+    said: Attribution | None = None
+    harm_since: datetime | None = None
+    looked_at: float = -math.inf
+    harmed: bool = False
+    turned_at: float = -math.inf
 
 
 class AnchorWatch:
@@ -50,11 +55,10 @@ class AnchorWatch:
         self._session, self._task = session, task
         self._look_s = LOOKS_PER_INTERVAL * session.config.rollout.interval_s
         self._none: bool | None = None  # None: the file of the anchors was not read yet
-        self._found: dict[str, _Found] = {}
+        self._versions: dict[str, _Version] = {}
         self._accepted: datetime | None = None
         self._worker: threading.Thread | None = None
-        self._looked_at = self._watched_at = -float("inf")
-        self._looked_for, self._harmed = "", False
+        self._watched_at = -math.inf
         self._by = f"gateway {socket.gethostname()}:{os.getpid()}"
 
     def turn(
@@ -68,14 +72,15 @@ class AnchorWatch:
         """
         if self._none is None:
             self._read()
-        now = time.monotonic()
-        pressed = (harm is not None and not self._harmed) or version != self._looked_for
-        if not self._busy and (pressed or now - self._looked_at >= self._look_s):
-            self._looked_at, self._looked_for, self._harmed = now, version, harm is not None
+        one, now = self._versions.setdefault(version, _Version()), time.monotonic()
+        one.turned_at = now
+        pressed = harm is not None and not one.harmed
+        if not self._busy and (pressed or now - one.looked_at >= self._look_s):
+            one.looked_at, one.harmed = now, harm is not None
             side = LocalSide(version, answer) if answer is not None else None
             self._worker = threading.Thread(target=self._look, args=(harm, version, side), daemon=True)
             self._worker.start()
-        return None if self._none else self._said(harm, version)
+        return None if self._none else self._said(harm, version, one)
 
     def not_before(self, version: str) -> datetime | None:
         """Return since when audits count at most: since the cloud was last accepted as it is.
@@ -99,13 +104,12 @@ class AnchorWatch:
         except InsourceError as error:
             self._tell(error.message)
 
-    def _said(self, harm: Harm | None, version: str) -> Attribution:
+    def _said(self, harm: Harm | None, version: str, one: _Version) -> Attribution:
         """Return what is known of a version; that it is to blame counts for the harm alone that it was of."""
-        found = self._found.get(version)
         since = None if harm is None else harm.since
-        if found is None or (found.said.cause == "local" and found.harm_since != since):
+        if one.said is None or (one.said.cause == "local" and one.harm_since != since):
             return not_known(self.problem or f"the anchors have not been looked at for {version} yet")
-        return found.said
+        return one.said
 
     def _look(self, harm: Harm | None, version: str, side: LocalSide | None) -> None:
         try:
@@ -129,12 +133,12 @@ class AnchorWatch:
         known = standing_of(self._session, self._task.name, harm, version)
         self._note(harm, version, known)
         self._watch()
-        self._move(known)
+        self._move()
         if known is None or (cloud := cloud_model(self._session)) is None:
             return ""
         asked = check_anchors(self._session, self._task, cloud, harm=harm, local=side, by=self._by)
         self._note(harm, version, asked.attribution)
-        self._move(asked.attribution)
+        self._move()
         return asked.stopped
 
     def _counted(self, harm: Harm | None) -> Harm | None:
@@ -149,13 +153,16 @@ class AnchorWatch:
     def _note(self, harm: Harm | None, version: str, said: Attribution | None) -> None:
         self._none = said is None
         if said is not None:
-            self._found[version] = _Found(said, None if harm is None else harm.since)
+            one = self._versions.setdefault(version, _Version())
+            one.said, one.harm_since = said, None if harm is None else harm.since
 
-    def _move(self, said: Attribution | None) -> None:
+    def _move(self) -> None:
         """Say whether doubtful answers are served here, where that is configured."""
         if self._session.config.rollout.on_cloud_trouble != "serve-locally":
             return
-        moved = said.reason if said is not None and said.cause == "cloud" else ""
+        since = time.monotonic() - self._look_s
+        found = [one.said for one in list(self._versions.values()) if one.said and one.turned_at >= since]
+        moved = next((one.reason for one in found if one.cause == "cloud"), "")
         trouble = moved or outage_of(self._session)
         if bool(trouble) != bool(self.cloud_trouble) or not self._told:
             tell_moved(self._session, trouble, by=self._by)

@@ -185,7 +185,7 @@ def test_a_restart_does_not_roll_back_what_the_anchors_cleared(moved, cloud, rec
     with gateway(moved.project.workspace, recorder, cloud, {"a": Says(RIGHT)}, anchors=again) as server:
         for number in range(40):
             ask(server, f"Pump {number}")
-        eventually(lambda: again._found)
+        eventually(lambda: again.turn(None, "specs@a", None).cause == "cloud")
     assert "rolled-back" not in registry.kinds
     assert registry.now.champion == version("a")
 
@@ -236,11 +236,12 @@ def test_a_model_is_not_blamed_for_harm_of_another_one(session, watch):
     now = session.clock.now()
     blamed = not_known("as if it were found").model_copy(update={"cause": "local"})
     watch._note(Harm(now, 10), "specs@a", blamed)
-    watch._looked_at, watch._looked_for, watch._harmed = float("inf"), "specs@a", True  # no look now
+    watch._worker = threading.current_thread()  # so that no look begins
     assert watch.turn(Harm(now, 20), "specs@a", None).cause == "local"
     later = Harm(now + timedelta(minutes=1), 0)
     assert watch.turn(later, "specs@a", None).cause == "open"
-    assert watch._said(Harm(now, 20), "specs@b").cause == "open"
+    assert watch.turn(Harm(now, 20), "specs@b", None).cause == "open"
+    watch._worker = None
 
 
 def test_what_was_before_the_cloud_was_accepted_is_no_harm(moved, cloud, recorder, registry):
@@ -343,7 +344,7 @@ def test_a_cloud_that_moved_is_only_told_of_by_default(moved, cloud, recorder, r
     again = anchors_of(moved)
     doubtful = {"a": Says(RIGHT, confidence=0.5)}
     with gateway(moved.project.workspace, recorder, cloud, doubtful, anchors=again) as server:
-        eventually(lambda: "specs@a" in again._found and not again._busy)
+        eventually(lambda: again.turn(None, "specs@a", None).cause == "cloud")
         assert reasons(server) == {"low-confidence"}
     assert moves(registry) == []
 
@@ -513,3 +514,24 @@ def test_a_caller_that_calls_often_is_no_wrong_split(session, cloud, recorder):
             assert next(until_safe) < 200
             ask(server, user=caller)
     assert "alert" not in registry.kinds
+
+
+def test_another_version_of_the_cloud_is_told_from_the_log_and_the_anchors_are_asked_at_once(
+    session, cloud, watch, registry, monkeypatch
+):
+    monkeypatch.setattr("insource.workflow.anchor_watch.WATCH_S", 0.2)
+    workspace = session.project.workspace
+    with (
+        Recorder.open(workspace) as recorder,
+        gateway(workspace, recorder, cloud, {"a": Says(RIGHT)}, anchors=watch) as server,
+    ):
+        until(server, lambda: len(audits(session)) >= 20)
+        eventually(lambda: len(checks(session)) >= 2 * FIRST_ROUNDS * ANCHORS)
+        before = len(checks(session))
+        cloud.version = "big-cloud-2"
+        until(server, lambda: "alert" in registry.kinds)
+        eventually(lambda: len(checks(session)) >= before + 2 * ANCHORS)
+    (alert,) = [event for event in registry.events if event.kind == "alert"]
+    assert (alert.evidence["kind"], alert.evidence["now"]) == ("model-version", "big-cloud-2")
+    assert "insource deploy anchors check --all" in alert.reason
+    assert set(causes(registry)) == {"none"}

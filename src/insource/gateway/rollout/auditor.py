@@ -90,9 +90,13 @@ class Auditor:
             "skipped": dict(self.skipped),
         }
 
-    async def finish(self) -> None:
-        """Wait for the audits under way."""
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+    async def finish(self, within_s: float) -> None:
+        """Wait a moment for the audits under way, and give up the others."""
+        if self._under_way:
+            _, late = await asyncio.wait(self._under_way, timeout=within_s)
+            for one in late:
+                one.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     def after(self, exchange: Exchange, pick: Pick) -> None:
         """Draw whether the call is compared, and do it in the background.

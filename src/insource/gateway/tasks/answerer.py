@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
+from insource.foundation.canonical import digest, short
 from insource.gateway.call.chat_options import accepting, logprobs_of
 from insource.gateway.call.decisions_api import Decided, Question
 from insource.gateway.call.exchange import Attempt
@@ -18,8 +19,8 @@ from insource.gateway.tasks.local import LocalAnswerer, prompt_of
 from insource.gateway.ways.as_certified import AsCertified
 from insource.gateway.ways.doubtful_fields import DoubtfulFields, Routed
 from insource.lifecycle.guards import Guards
+from insource.routing.bounds.coverage import covers
 from insource.routing.cascade import decide
-from insource.routing.coverage import covers
 from insource.types import Labels
 
 NOT_INSOURCED, OTHER_FORMAT, OVERLOADED = "not-insourced", "other-format", "overloaded"
@@ -36,6 +37,7 @@ class Answerer:
         self.own = own
         self.task = own.task
         self.policy = own.policy
+        self.policy_digest = short(digest(own.policy.model_dump(mode="json")))
         self.name = f"{own.task.name}@{own.version}" if own.version else ""
         self.line = line
         self.loop = loop
@@ -69,9 +71,13 @@ class Answerer:
             self.tripped_at = now
         if now - self.tripped_at < self.own.rollout.cool_down_s:
             return True
+        self.restart()
+        return False
+
+    def restart(self) -> None:
+        """Let it answer again as if it was opened just now."""
         self.guards.reset()
         self.tripped_at = 0.0
-        return False
 
     async def attempt(self, document: str) -> Attempt:
         """Return the local answer, or why there is none; it never raises for a failure of the model."""
@@ -81,6 +87,8 @@ class Answerer:
             attempt = await self.line.run(partial(self.local.answer, document))
         except Overloaded as error:
             return Attempt("failed", error=str(error), why=OVERLOADED, retry_after_s=error.retry_after_s)
+        except RuntimeError as error:  # the version was closed between the pick and its slot
+            return Attempt("failed", error=str(error))
         seconds = time.monotonic() - began
         if not attempt.why:  # a document that is too long is no fault of the model
             self.guards.note(attempt.outcome, seconds, escalated=self.route(attempt).to == "cloud")

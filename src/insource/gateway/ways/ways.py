@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -15,8 +15,8 @@ from insource.gateway.ways.cheaper_tier import CHEAPER_TIER, CheaperTier
 from insource.gateway.ways.doubtful_fields import DOUBTFUL_FIELDS
 from insource.gateway.ways.exact_cache import CACHED, ExactCache
 from insource.gateway.ways.spending import Spending
-from insource.routing.certified import PROMPT_CHANGED
-from insource.routing.rules import CallFacts, rule_for
+from insource.routing.ways.certified import PROMPT_CHANGED
+from insource.routing.ways.rules import CallFacts, rule_for
 from insource.types.ways import WAITS_FOR_A_PERSON, Destination
 
 BY_RULE, UNSURE, CLOUD_FAILED, CLOUD_MOVED = "by-rule", "unsure", "cloud-failed", "cloud-moved"
@@ -82,11 +82,11 @@ class Ways:
         self._tier: CheaperTier | None = None
         self.cache = ExactCache(settings.recorder.database, own.ways.cache_s)
 
-    def open(self, names: Sequence[str]) -> None:
-        """Open the cheaper cloud, and read what was spent today; ``names`` are those of the task."""
+    def open(self) -> None:
+        """Open the cheaper cloud, and read what was spent today."""
         ways = self._own.ways
         if ways.tier is not None:
-            cloud, _ = open_cloud(self._settings, self._own.escalating_to(ways.tier), names)
+            cloud, _ = open_cloud(self._settings, self._own.escalating_to(ways.tier))
             if cloud is not None:
                 self._tier = CheaperTier(cloud, self._own.task, ways.tier_accepts)
         if any(rule.spent_usd is not None for rule in ways.rules):

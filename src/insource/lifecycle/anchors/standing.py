@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from insource.store.database import Database
 from insource.store.deployments.audits import anchor_checks_of
 from insource.store.deployments.registry import events
 from insource.types.anchors import Attribution
-from insource.types.deployment import DeploymentEvent
+from insource.types.deployment import Audit, DeploymentEvent
 
 ACCEPTED = "accepted"
 """Names the evidence of the event by which an operator takes the cloud as it is for the unchanged one."""
@@ -25,12 +25,9 @@ def accepted_since(found: Sequence[DeploymentEvent]) -> datetime | None:
     return max(times, default=None)
 
 
-def counted_since(began: datetime, accepted: datetime | None) -> datetime:
-    """Return since when the audits of a version count that answers since ``began``.
-
-    Those before the cloud was accepted as it is compare with another cloud.
-    """
-    return began if accepted is None else max(began, accepted)
+def counted(audits: Iterable[Audit], accepted: datetime | None) -> list[Audit]:
+    """Return the audits that count: those before the cloud was accepted as it is compare with another one."""
+    return [one for one in audits if accepted is None or one.at > accepted]
 
 
 def harm_since_accepted(harm: Harm | None, accepted: datetime | None) -> Harm | None:
