@@ -13,10 +13,11 @@ from support.gateway_kit import POLICY, Provider
 
 from insource.gateway.http.address import UpstreamSettings
 from insource.gateway.server import GatewayServer
-from insource.gateway.settings import GatewaySettings, HttpCloud, PassThrough, TaskSettings
+from insource.gateway.settings import GatewaySettings, HttpCloud, PassThrough, TaskSettings, WaySettings
 from insource.models.fitted.model import FittedModel, request_to
 from insource.store.calls.calls import find_calls
 from insource.types import Labels, Task
+from insource.types.ways import Rule
 
 HOSTED = {"model": "gpt-6-luna", "answers": [], "usage": {"input_tokens": 9}}
 TEAM = {
@@ -48,16 +49,17 @@ def fields_task():
 
 
 @contextmanager
-def gateway(recorder, fitted=None, task=None, cloud=None, **changes):
+def gateway(recorder, fitted=None, task=None, cloud=None, own=None, **changes):
     task = task or labels_task()
-    own = TaskSettings(
+    settings = TaskSettings(
         task=task,
         policy=POLICY,
         local=FittedModel("tfidf", fitted or keyword_labels()),
         cloud=cloud,
         ask=lambda document: request_to(task, document),
+        **(own or {}),
     )
-    settings = GatewaySettings(recorder=recorder, tasks=(own,), **changes)
+    settings = GatewaySettings(recorder=recorder, tasks=(settings,), **changes)
     with (
         GatewayServer(settings) as server,
         openai.OpenAI(base_url=server.url, api_key="sk-own", max_retries=0) as client,
@@ -334,3 +336,35 @@ def test_many_at_once_streams_and_a_long_document_are_all_answered_and_recorded(
     assert {(call.outcome, call.response_text, call.route.to) for call in calls} == {
         ("ok", "billing", "local")
     }
+
+
+@pytest.mark.parametrize("model", ["teams", "gpt-6-luna"])
+@pytest.mark.parametrize(
+    ("use", "document", "status", "route"),
+    [
+        (("cloud",), SURE, 200, ("cloud", "by-rule")),
+        (("local",), SURE, 200, ("local", "confident")),
+        (("local",), UNSURE, 503, None),
+        (("local", "person"), UNSURE, 200, ("local", "waits-for-a-person")),
+        (("local", "unsure"), UNSURE, 200, ("local", "unsure")),
+        (("unsure",), UNSURE, 200, ("local", "unsure")),
+        (("local", "cloud"), UNSURE, 200, ("cloud", "low-confidence")),
+    ],
+)
+def test_rules_are_for_typed_questions_too(recorder, hosted, model, use, document, status, route):
+    """The cloud is the task's own, or the hosted model that the caller names."""
+    cloud = HttpCloud(model="big-cloud", base_url=hosted.url)
+    ways = WaySettings(rules=(Rule(name="tenant", use=use),))
+    with gateway(recorder, cloud=cloud, own={"ways": ways}, pass_through=passing_to(hosted)) as client:
+        reply = httpx2.post(
+            f"{client.base_url}decisions",
+            json={"model": model, "input": document, "questions": [TEAM]},
+            trust_env=False,
+        )
+    headers = reply.headers
+    assert reply.status_code == status
+    if route:
+        assert (headers["x-insource-route"], headers["x-insource-reason"]) == route
+    else:
+        assert reply.json()["error"]["code"] == "by-rule"
+    assert len(hosted.seen) == (route is not None and route[0] == "cloud")

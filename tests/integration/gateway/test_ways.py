@@ -8,12 +8,13 @@ from decimal import Decimal
 
 import pytest
 from aiohttp import web
-from support.gateway_kit import BROKEN, STREAM, SURE, TASK, UNSURE, WHOLE, Local, Provider, stream
+from support.gateway_kit import BROKEN, MALFORMED, STREAM, SURE, TASK, UNSURE, WHOLE, Local, Provider, stream
 from support.gateway_ways import ask, gateway, http_cloud, post
 
 from insource.gateway.admission.ask import Admission, AdmitAll
 from insource.gateway.settings import HttpCloud, PassThrough, WaySettings
 from insource.gateway.ways.spending import Spending
+from insource.models.protocol import ModelInfo
 from insource.routing.ways.second_look import SecondLookModel
 from insource.routing.ways.stages import StagedModel
 from insource.store.calls.calls import find_calls
@@ -160,6 +161,42 @@ def test_a_doubtful_answer_of_a_local_only_task_waits_for_a_person_and_says_so(r
     ]
 
 
+class OnThisMachine:
+    """A larger model of this machine in place of the cloud."""
+
+    info = ModelInfo(name="large", local=True)
+
+    def __init__(self):
+        self.asked = []
+
+    def generate(self, request):
+        self.asked.append(request)
+        return Completion(text=CLOUD_ANSWER, model="large")
+
+
+@pytest.mark.parametrize("private", ["task", "key"])
+@pytest.mark.parametrize(
+    ("document", "why"), [(UNSURE, "low-confidence"), (MALFORMED, "local-invalid"), (BROKEN, "local-failed")]
+)
+def test_a_private_call_asks_the_cloud_that_is_on_this_machine(recorder, local, private, document, why):
+    task = TASK.model_copy(update={"privacy": "local-only"}) if private == "task" else TASK
+    every = {"pass_through": PassThrough(admission=Private())} if private == "key" else {}
+    large = OnThisMachine()
+    with gateway(recorder, local, large, task=task, all_calls=every) as server:
+        reply = post(server, ask(document))
+        tools = post(server, ask(SURE, tools=[{"type": "function", "function": {"name": "f"}}]))
+    assert (reply.status_code, reason(reply), text(reply)) == (200, ("cloud", why), CLOUD_ANSWER)
+    assert (tools.status_code, reason(tools)) == (200, ("cloud", "not-insourced"))
+    assert len(large.asked) == 2
+
+
+class Private(AdmitAll):
+    """Lets no call leave this machine."""
+
+    async def admit(self, asked):
+        return Admission(local_only=True)
+
+
 # A cheaper tier
 
 
@@ -280,6 +317,21 @@ def test_a_rule_never_lets_a_local_only_task_out(recorder, local, provider):
     with ruled(recorder, local, FAR, rule, task=task) as server:
         reply = post(server, ask(UNSURE))
     assert (reason(reply), text(reply)) == (("local", "waits-for-a-person"), UNSURE_ANSWER)
+
+
+@pytest.mark.parametrize("use", [("local", "unsure"), ("unsure",), ("person",)])
+def test_every_way_keeps_to_the_format_of_the_caller(recorder, local, use):
+    inferred = TASK.model_copy(update={"output": TASK.output.model_copy(update={"inferred": True})})
+    figures = {
+        "type": "object",
+        "properties": {"voltage": {"type": "string", "pattern": "^[0-9]+$"}},
+        "required": ["voltage"],
+        "additionalProperties": False,
+    }
+    asked = {"type": "json_schema", "json_schema": {"name": "a", "schema": figures}}
+    with ruled(recorder, local, None, Rule(use=use), task=inferred) as server:
+        reply = post(server, ask(SURE, response_format=asked))
+    assert (reply.status_code, reply.json()["error"]["code"]) == (400, "not-supported")
 
 
 @pytest.mark.parametrize(

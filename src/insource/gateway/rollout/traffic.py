@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from insource.gateway.tasks.answerer import Answerer
 from insource.stats.sample_ratio import sample_ratio_evidence
@@ -35,6 +35,18 @@ class Snapshot(NamedTuple):
     def versions(self) -> tuple[Answerer, ...]:
         """The open versions, the one that answers most calls first."""
         return tuple(one for one in (self.champion, self.challenger, self.previous) if one is not None)
+
+    def state(self) -> dict[str, Any]:
+        """Return what ``/health`` tells about the versions."""
+        return {
+            "revision": self.step,
+            "champion": self.champion and self.champion.name,
+            "challenger": self.challenger and self.challenger.name,
+            "previous": self.previous and self.previous.name,
+            "stage": self.stage,
+            "share": self.share,
+            "stopped": {one.name: one.guards.tripped for one in self.versions if one.guards.tripped},
+        }
 
 
 class Pick(NamedTuple):

@@ -13,10 +13,11 @@ from insource.gateway.rollout.auditor import Ask, Auditor
 from insource.gateway.rollout.controller import Controller
 from insource.gateway.rollout.traffic import Pick, Traffic
 from insource.gateway.settings import AUTO, GatewaySettings, TaskSettings
-from insource.gateway.tasks.answerer import NOT_INSOURCED, OTHER_FORMAT, OVERLOADED, Answerer
+from insource.gateway.tasks.answerer import NOT_INSOURCED, OVERLOADED, Answerer
 from insource.gateway.tasks.cloud import Cloud, open_cloud
 from insource.gateway.tasks.line import Line
-from insource.gateway.tasks.local import TOO_LONG, LocalAnswerer
+from insource.gateway.tasks.local import LocalAnswerer
+from insource.gateway.tasks.refusals import OTHER_FORMAT_SAID, OTHER_OPTIONS, refusal
 from insource.gateway.ways.doubtful_fields import DOUBTFUL_FIELDS, LOW_CONFIDENCE
 from insource.gateway.ways.exact_cache import ALREADY_PAID, CACHED
 from insource.gateway.ways.ways import BY_RULE, CLOUD_MOVED, Plan, Steps, Ways, as_asked
@@ -24,26 +25,7 @@ from insource.routing.cascade import decide
 from insource.routing.ways.certified import PROMPT_CHANGED
 from insource.types import Completion, Route
 
-OTHER_OPTIONS, AUDIT = "other-options", "audit"
-# The answer to a call that cannot be answered here and has no cloud, by its reason: status, code, problem.
-_REFUSALS = {
-    NOT_INSOURCED: (400, "not-supported", "The local model cannot answer a call of this form"),
-    OTHER_FORMAT: (400, "not-supported", "The local answer does not have the format that the call asks for"),
-    OTHER_OPTIONS: (422, "not-supported", "The local answer is none of the options of a question"),
-    PROMPT_CHANGED: (422, PROMPT_CHANGED, "The call does not ask as the policy was certified for"),
-    TOO_LONG: (400, "context_length_exceeded", "The document is longer than the context of the local model"),
-}
-_ANSWERED = {
-    True: "It answers questions about one text, with the options of its own task only.",
-    False: "It answers one document as one user message of text, without tools or several choices, in the "
-    "format of its own task, with log-probabilities only if it states them.",
-}
-
-_WITHOUT = {
-    "local-only": "the task is local-only",
-    "no-cloud": "no cloud is configured",
-    BY_RULE: "the rule that it falls under allows no other way",
-}
+AUDIT = "audit"
 
 Elsewhere = Callable[[], Awaitable[None]]
 """Sends a call to the upstream that it would have gone to without the task, and answers with what comes."""
@@ -143,7 +125,7 @@ class InsourcedTask:
 
     def state(self) -> dict[str, Any]:
         """Return what ``/health`` tells about the task; ``reasons`` counts its calls by their reason."""
-        cloud, now, primary = self.cloud, self.traffic.snapshot, self._primary
+        cloud, primary = self.cloud, self._primary
         state: dict[str, Any] = {
             "model": self.model or None,
             "engine": {"configured": primary.local is not None, "alive": primary.alive},
@@ -157,14 +139,8 @@ class InsourcedTask:
         }
         if self.auditor is not None:
             state["deployment"] = {
-                "revision": now.step,
-                "champion": now.champion and now.champion.name,
-                "challenger": now.challenger and now.challenger.name,
-                "previous": now.previous and now.previous.name,
-                "stage": now.stage,
-                "share": now.share,
+                **self.traffic.snapshot.state(),
                 "problem": self.controller and self.controller.problem,
-                "stopped": {one.name: one.guards.tripped for one in now.versions if one.guards.tripped},
                 "audits": self.auditor.state(),
             }
         return state
@@ -198,7 +174,7 @@ class InsourcedTask:
         if changed and not self._alone(exchange):
             await self._escalate(exchange, PROMPT_CHANGED, detail=changed)
             return
-        plan, reason = self._ways.plan(exchange, one.line.wait_s), BY_RULE
+        plan, reason = self._plan(exchange, one.line.wait_s), BY_RULE
         key = self._ways.cache.key(exchange, one.model, document, plan.use)
         if (kept := await self._ways.cache.found(key)) is not None:
             await self._serve_again(exchange, *kept)
@@ -217,14 +193,12 @@ class InsourcedTask:
         self, exchange: Exchange, one: Answerer, document: str, plan: Plan, changed: str = ""
     ) -> str:
         """Answer a call here if the policy allows it. Returns why it is not answered, else an empty text."""
-        attempt = exchange.attempt = await one.attempt(document)
-        to, reason, fields = one.route(attempt, exchange.tags.group)
+        other = await self._attempt(exchange, one, document)
+        assert exchange.attempt is not None
+        to, reason, fields = one.route(exchange.attempt, exchange.tags.group)
         if changed:
             to, reason = "cloud", PROMPT_CHANGED
-        chat = exchange.chat
-        assert chat is not None
-        if attempt.outcome == "valid" and (other := one.other_answer(chat, attempt)):
-            exchange.attempt = attempt._replace(outcome="invalid", error=_REFUSALS[other][2])
+        if other:
             to, reason = "cloud", other
         if to == "local":
             await self._serve_locally(exchange, one, reason)
@@ -239,36 +213,57 @@ class InsourcedTask:
         self._count(DOUBTFUL_FIELDS)
         return ""
 
+    async def _attempt(self, exchange: Exchange, one: Answerer, document: str) -> str:
+        """Ask the local model. Returns why a valid answer is not as the call asks, else an empty text."""
+        attempt = exchange.attempt = await one.attempt(document)
+        if exchange.chat is None or attempt.outcome != "valid":
+            return ""
+        other = one.other_answer(exchange.chat, attempt)
+        if other:
+            exchange.attempt = attempt._replace(outcome="invalid", error=OTHER_FORMAT_SAID)
+        return other
+
     async def decide(self, exchange: Exchange, elsewhere: Elsewhere | None) -> None:
         """Answer typed questions and record the end; the cloud or ``elsewhere`` answers doubtful ones."""
-        asked, reason = exchange.decisions, NOT_INSOURCED
+        try:
+            await self._decide(exchange, elsewhere)
+        finally:
+            self._ways.ended(exchange)
+
+    async def _decide(self, exchange: Exchange, elsewhere: Elsewhere | None) -> None:
+        asked, one = exchange.decisions, (pick := self._pick(exchange)).answerer
         assert asked is not None
-        pick = self._pick(exchange)
-        one = pick.answerer
+        document, reason = None, NOT_INSOURCED if one else pick.reason
         if asked.document is not None and one is not None and one.decider.answers(asked.questions):
-            reason = "local-failed"
-            if one.local is not None and one.certified.changed(exchange):
+            if one.local is None:
+                reason = "local-failed"
+            elif one.certified.changed(exchange):
                 reason = PROMPT_CHANGED
-            elif one.local is not None:
-                attempt = exchange.attempt = await one.attempt(asked.document)
-                to, reason = decide(one.policy, attempt.confidence, attempt.outcome, exchange.tags.group)
-                reason = attempt.why or reason
-                if to == "local":
-                    if self._decided(exchange, one) is not None:
-                        await self._serve_locally(exchange, one, reason)
-                        return
-                    reason = OTHER_OPTIONS
-        elif one is None:
-            reason = pick.reason
-        if elsewhere is not None and not self._refuses(reason):
-            self._reasons[reason] += 1
-            exchange.take("cloud", exchange.model, reason)
-            await elsewhere()
-        elif exchange.own:
-            await self._escalate(exchange, reason, one)
-        else:  # the cloud of the task may not serve the model that was named
-            stays = exchange.admission.local_only or self.task.privacy == "local-only"
-            await self._serve_or_refuse(exchange, one, reason, "local-only" if stays else "no-cloud")
+            else:
+                document, reason = asked.document, BY_RULE
+        plan = self._plan(exchange, 0.0 if one is None else one.line.wait_s, elsewhere)
+        if document is None or one is None:
+            plan = plan.in_the_cloud
+        elif plan.here_first:
+            reason, plan = await self._decide_here(exchange, one, document), plan.rest
+        if reason:
+            await self._escalate(exchange, reason, one, document=document, plan=plan, elsewhere=elsewhere)
+
+    async def _decide_here(self, exchange: Exchange, one: Answerer, document: str) -> str:
+        """Answer typed questions here if the policy allows it. Returns why not, else an empty text."""
+        attempt = exchange.attempt = await one.attempt(document)
+        to, reason = decide(one.policy, attempt.confidence, attempt.outcome, exchange.tags.group)
+        if to != "local":
+            return attempt.why or reason
+        if self._decided(exchange, one) is None:
+            return OTHER_OPTIONS
+        await self._serve_locally(exchange, one, reason)
+        return ""
+
+    def _plan(self, exchange: Exchange, wait_s: float, elsewhere: Elsewhere | None = None) -> Plan:
+        """Return the ways of a call, which ``elsewhere`` may answer in place of the task's cloud."""
+        cloud = elsewhere is not None or self._cloud_for(exchange)[0] is not None
+        return self._ways.plan(exchange, wait_s, cloud=cloud)
 
     def _pick(self, exchange: Exchange) -> Pick:
         """Return which version answers, and note it on the exchange."""
@@ -326,44 +321,56 @@ class InsourcedTask:
         document: str | None = None,
         plan: Plan | None = None,
         detail: str = "",
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         """Take the further ways of a call: mostly its cloud. Without one, serve the answer of ``one``.
 
         ``document`` is None for a call that the local model may not answer.
         """
-        ways = self._ways.plan(exchange, 0.0).in_the_cloud if plan is None else plan
+        ways = self._plan(exchange, 0.0).in_the_cloud if plan is None else plan
 
         async def here() -> bool:
-            ready = one is not None and document is not None
-            return ready and not await self._here(exchange, one, document, ways)  # type: ignore[arg-type]
+            if one is None or document is None:
+                return False
+            if exchange.decisions is not None:
+                return not await self._decide_here(exchange, one, document)
+            return not await self._here(exchange, one, document, ways)
 
         async def unsure(why: str) -> bool:
+            nonlocal reason
             if exchange.attempt is None and one is not None and document is not None:
-                exchange.attempt = await one.attempt(document)
+                reason = await self._attempt(exchange, one, document) or reason
             if one is None or not self._can_serve(exchange, one):
                 return False
             await self._serve_locally(exchange, one, why)
             return True
 
-        steps = Steps(here, lambda: self._ask_cloud(exchange, reason), unsure, self._count)
+        steps = Steps(here, lambda: self._ask_cloud(exchange, reason, elsewhere), unsure, self._count)
         if not await self._ways.take(ways, exchange, steps):
             without = BY_RULE if ways.rule is not None else self._cloud_for(exchange)[1]
             await self._serve_or_refuse(exchange, one, reason, without, detail)
 
-    async def _ask_cloud(self, exchange: Exchange, reason: str) -> bool:
-        """Let the cloud answer. Returns whether there is one; its error is an answer, too."""
+    async def _ask_cloud(self, exchange: Exchange, reason: str, elsewhere: Elsewhere | None = None) -> bool:
+        """Let ``elsewhere`` or the cloud answer. Returns whether one may; its error is an answer, too."""
         cloud, _ = self._cloud_for(exchange)
-        if cloud is None or self._refuses(reason):
+        if self._refuses(reason) or (cloud is None and elsewhere is None):
             return False
         self._count(reason)
-        exchange.take("cloud", cloud.model, reason, instead=cloud.instead)
-        await cloud.answer(exchange)
+        if elsewhere is not None:
+            exchange.take("cloud", exchange.model, reason)
+            await elsewhere()
+        elif cloud is not None:
+            exchange.take("cloud", cloud.model, reason, instead=cloud.instead)
+            await cloud.answer(exchange)
         return True
 
     def _cloud_for(self, exchange: Exchange) -> tuple[Cloud | None, str]:
         """Return the cloud that a call may ask, or None and the reason."""
         if exchange.admission.local_only and self.cloud is not None and not self.cloud.local:
             return None, "local-only"
+        if exchange.decisions is not None and not exchange.own:  # it may not serve the model that was named
+            stays = exchange.admission.local_only or self.task.privacy == "local-only"
+            return None, "local-only" if stays else "no-cloud"
         return self.cloud, self._without_cloud
 
     def _alone(self, exchange: Exchange) -> bool:
@@ -387,12 +394,7 @@ class InsourcedTask:
             message = f"This task has more calls than its model can answer: {attempt.error}."
             await exchange.refuse(429, "model-overloaded", message, headers=[(b"retry-after", wait)])
             return
-        other = (503, without, f"The local model cannot answer this ({reason})")
-        status, code, problem = _REFUSALS.get(reason, other)
-        problem = f"{problem}, and {_WITHOUT[without]}."
-        if reason == NOT_INSOURCED:
-            problem += f" {_ANSWERED[exchange.decisions is not None]}"
-        if detail:
-            problem += f" Other than certified: {detail}."
+        questions = exchange.decisions is not None
+        status, code, problem = refusal(reason, without, questions=questions, detail=detail)
         error = f"{problem} {attempt.error}" if attempt else problem
         await exchange.refuse(status, code, problem, error=error)

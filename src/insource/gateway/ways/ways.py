@@ -96,8 +96,11 @@ class Ways:
         if self._tier is not None:
             self._tier.cloud.close()
 
-    def plan(self, exchange: Exchange, wait_s: float) -> Plan:
-        """Return the ways of a call that would wait so long for the local model, in seconds."""
+    def plan(self, exchange: Exchange, wait_s: float, *, cloud: bool) -> Plan:
+        """Return the ways of a call that would wait so long for the local model, in seconds.
+
+        ``cloud`` says that the call may ask one: a private call may where it is on this machine.
+        """
         ways = self._own.ways
         facts = CallFacts(
             at=self._now(),
@@ -112,8 +115,8 @@ class Ways:
         if rule is not None:
             return Plan(rule.use, rule.name or BY_RULE)
         private = exchange.admission.local_only or self._own.task.privacy == "local-only"
-        if private:
-            return Plan(("local", "person"))
+        if private and not cloud:
+            return Plan(("local",) if exchange.decisions is not None else ("local", "person"))
         return Plan(("local", "cloud") if self._tier is None else ("local", "tier", "cloud"))
 
     def kept_here(self, plan: Plan) -> bool:
