@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from insource.types.base import Frozen
 
@@ -18,6 +18,9 @@ FieldMode = Literal["local", "cascade", "cloud"]
 """Where a field's value comes from: always here, here where it is sure enough, always from the cloud."""
 
 
+FIELDS_VERSION = 2
+
+
 class FieldPolicy(Frozen):
     """Serve a local answer's sure fields, and ask the cloud for the others.
 
@@ -25,10 +28,11 @@ class FieldPolicy(Frozen):
     the least of those in it, is at least ``threshold``. ``modes`` are those of the fields that are no
     cascade. ``basis``: a ``guaranteed`` threshold keeps the share of wrong fields among those served here at
     or below ``max_error`` with probability 1 - ``delta``; with an ``infeasible`` one every field of the
-    cascade is the cloud's. ``expected_share`` of the fields were served on the calibration split.
+    cascade is the cloud's. ``expected_share`` of the fields were served on the calibration split, and
+    ``expected_doubtful`` of the documents had a field that was not; None in policies of version 1.
     """
 
-    schema_version: int = 1
+    schema_version: int = FIELDS_VERSION
     modes: dict[str, FieldMode] = {}
     threshold: float | None
     basis: Literal["guaranteed", "infeasible"]
@@ -36,7 +40,21 @@ class FieldPolicy(Frozen):
     delta: float
     calibration_n: int
     expected_share: float
+    expected_doubtful: float | None = None
     reason: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, data: Any) -> Any:
+        """Read a policy of an earlier version; refuse one of a version not known here."""
+        if not isinstance(data, dict):
+            return data
+        version = data.get("schema_version", FIELDS_VERSION)
+        if version not in range(1, FIELDS_VERSION + 1):
+            raise ValueError(
+                f"the policy for fields has version {version}, and this Insource reads 1 to {FIELDS_VERSION}"
+            )
+        return {**data, "schema_version": FIELDS_VERSION}
 
 
 Destination = Literal["local", "tier", "cloud", "person", "unsure"]

@@ -10,6 +10,7 @@ from support.gateway_ways import ask, gateway, http_cloud, post
 
 from insource.gateway.settings import WaySettings
 from insource.models.protocol import ModelInfo
+from insource.routing.bounds.coverage import group_digest
 from insource.store.calls.calls import find_calls
 from insource.types import Completion, JsonSchema
 from insource.types.ways import FieldPolicy
@@ -200,6 +201,44 @@ def test_missing_confidences_are_missing_and_never_sure(serve, provider):
     with serve(local) as server:
         reply = post(server, ask(SURE))
     assert (reply.content, reply.headers["x-insource-reason"]) == (WHOLE, "low-confidence")
+
+
+class UnsureOfSome(Unsure):
+    """Unsure of one field in four answers of ten, as on the calibration split."""
+
+    def __init__(self):
+        super().__init__()
+        self.answered = 0
+
+    def generate(self, request):
+        self.answered += 1
+        unsure = {"power": 0.5} if self.answered % 10 < 4 else {}
+        text = super().generate(request)
+        return text.model_copy(update={"field_confidences": self.sure | unsure})
+
+
+@pytest.mark.parametrize(("expected", "stopped"), [(0.4, False), (0.05, True)])
+def test_calls_that_ask_for_single_fields_are_counted_as_calibration_expects_them(
+    serve, provider, expected, stopped
+):
+    """The policy for whole documents would have served nine answers of ten, and does not serve here."""
+    fields_of(provider, {"power": "4 kW"})
+    policy = FIELDS.model_copy(update={"expected_doubtful": expected})
+    documents = POLICY.model_copy(update={"expected_local_share": 0.9})
+    with serve(UnsureOfSome(), policy, policy=documents) as server:
+        said = {post(server, ask(SURE)).headers["x-insource-reason"] for _ in range(205)}
+    assert said == {"confident", "doubtful-fields"} | ({"circuit-open"} if stopped else set())
+
+
+@pytest.mark.parametrize("basis", ["guaranteed", "median", "infeasible"])
+def test_a_group_of_the_calibration_documents_is_served_whatever_whole_documents_are_promised(
+    serve, provider, basis
+):
+    documents = POLICY.model_copy(update={"basis": basis, "calibrated_groups": (group_digest("acme"),)})
+    with serve(Unsure(), policy=documents) as server:
+        known, new = (post(server, ask(SURE), **{"x-insource-group": one}) for one in ("acme", "initech"))
+    assert known.headers["x-insource-reason"] == "confident"
+    assert new.headers["x-insource-reason"] == "new-group"
 
 
 def test_a_local_only_task_asks_nobody_for_a_field(recorder):

@@ -19,7 +19,6 @@ from insource.gateway.tasks.local import LocalAnswerer, prompt_of
 from insource.gateway.ways.as_certified import AsCertified
 from insource.gateway.ways.doubtful_fields import DoubtfulFields, Routed
 from insource.lifecycle.guards import Guards
-from insource.routing.bounds.coverage import covers
 from insource.routing.cascade import decide
 from insource.types import Labels
 
@@ -41,11 +40,11 @@ class Answerer:
         self.name = f"{own.task.name}@{own.version}" if own.version else ""
         self.line = line
         self.loop = loop
-        self.guards = Guards(own.rollout, 1 - own.policy.expected_local_share)
         self.tripped_at = 0.0
         self.decider = Decider(own.task.output)
         self.certified = AsCertified(own)
         self.fields = DoubtfulFields(own)
+        self.guards = Guards(own.rollout, self.fields.expected)
         self.local: LocalAnswerer | None = None
         if own.local is not None:
             ask = own.ask or prompt_of(own.task, own.max_tokens)
@@ -102,9 +101,7 @@ class Answerer:
         if not self.fields.applies or attempt.outcome != "valid":
             to, reason = decide(self.policy, attempt.confidence, attempt.outcome, group)
             return Routed(to, attempt.why or reason)
-        if group and covers(self.policy, group) is False:
-            return Routed("cloud", "new-group")
-        return self.fields.decided(attempt)
+        return self.fields.decided(attempt, group)
 
     def served_here(self, document: str) -> str | None:
         """Return the local answer to a document, None where its policy does not serve it or the line is full.

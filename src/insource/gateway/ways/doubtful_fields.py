@@ -12,6 +12,7 @@ from insource.gateway.call.exchange import Attempt, Exchange
 from insource.gateway.call.openai_api import messages_of
 from insource.gateway.settings import TaskSettings
 from insource.gateway.tasks.cloud import Cloud
+from insource.routing.bounds.coverage import is_known
 from insource.routing.ways.partial import doubtful, fields_of, merged, smaller_schema
 from insource.types import JsonSchema, Message
 from insource.types.task import plain_schema
@@ -39,10 +40,23 @@ class DoubtfulFields:
     def applies(self) -> bool:
         return bool(self._names)
 
-    def decided(self, attempt: Attempt) -> Routed:
-        """Return where a valid local answer goes."""
+    @property
+    def expected(self) -> float:
+        """The share of the calls that calibration expects to ask the cloud, for some fields or for all."""
+        fields = self._own.ways.fields
+        if fields is None or not self.applies:
+            return 1 - self._own.policy.expected_local_share
+        return 1.0 if fields.expected_doubtful is None else fields.expected_doubtful
+
+    def decided(self, attempt: Attempt, group: str = "") -> Routed:
+        """Return where a valid local answer goes.
+
+        The fields are certified on the same documents as the whole answers, so on those of the same groups.
+        """
         policy = self._own.ways.fields
         assert policy is not None
+        if group and policy.basis == "guaranteed" and is_known(self._own.policy, group) is False:
+            return Routed("cloud", "new-group")
         assert attempt.completion is not None
         fields = doubtful(policy, attempt.completion, self._names)
         if not fields:

@@ -98,7 +98,8 @@ def fit_fields(
     kept = {name: mode for name, mode in modes.items() if name in names and mode != "cascade"}
     fields = _fields(records, names, kept)
     threshold = None if most is None else field_threshold(fields, most, max_error, delta)
-    share = _share(fields, math.inf if threshold is None else threshold)
+    served = _served_fields(fields, math.inf if threshold is None else threshold)
+    share = _share(fields, served)
     return FieldPolicy(
         modes=kept,
         threshold=threshold,
@@ -107,6 +108,7 @@ def fit_fields(
         delta=delta,
         calibration_n=len(records),
         expected_share=share,
+        expected_doubtful=float((~served).any(axis=1).mean()) if len(served) else 1.0,
         reason=_reason(threshold, share, max_error, delta, len(records)),
     )
 
@@ -123,7 +125,7 @@ def field_threshold(fields: Fields, most: float, max_error: float, delta: float)
     if (fields.counted.sum(axis=1) > most).any():
         return None
     for candidate in _candidates(fields, most, max_error, delta):
-        served = (fields.sure >= candidate) | fields.always
+        served = _served_fields(fields, candidate)
         lost, of = (np.where(served, part, 0.0).sum(axis=1) for part in (fields.wrong, fields.counted))
         if ratio_evidence(lost, of, most, max_error, delta) < math.log(1 / delta):
             break
@@ -184,8 +186,11 @@ def _candidates(fields: Fields, most: float, max_error: float, delta: float) -> 
         last = candidate
 
 
-def _share(fields: Fields, threshold: float) -> float:
-    served = (fields.sure >= threshold) | fields.always
+def _served_fields(fields: Fields, threshold: float) -> NDArray[np.bool_]:
+    return (fields.sure >= threshold) | fields.always
+
+
+def _share(fields: Fields, served: NDArray[np.bool_]) -> float:
     total = float(fields.counted.sum())
     return float(np.where(served, fields.counted, 0.0).sum()) / total if total else 0.0
 

@@ -104,3 +104,18 @@ def test_answers_outside_the_contract_and_missing_confidences_are_never_served()
     assert fitted(
         [one.model_copy(update={"completion": Completion(text="{}")}) for one in RECORDS]
     ).basis == ("infeasible")
+
+
+def test_a_policy_knows_how_many_documents_had_a_doubtful_field():
+    policy = fitted()
+    names = fields_of(OUTPUT)
+    asked = [bool(doubtful(policy, one.completion, names)) for one in RECORDS]
+    assert policy.expected_doubtful == sum(asked) / len(asked)
+    assert fitted(modes={names[0]: "cloud"}).expected_doubtful == 1
+
+
+def test_policies_of_other_versions():
+    kept = fitted().model_dump(mode="json", exclude={"expected_doubtful"}) | {"schema_version": 1}
+    assert FieldPolicy.model_validate(kept).expected_doubtful is None
+    with pytest.raises(ValueError, match="reads 1 to 2"):
+        FieldPolicy.model_validate(kept | {"schema_version": 9})
