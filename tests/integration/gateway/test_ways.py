@@ -8,13 +8,14 @@ from decimal import Decimal
 
 import pytest
 from aiohttp import web
-from support.gateway_kit import BROKEN, MALFORMED, STREAM, SURE, TASK, UNSURE, WHOLE, Local, Provider, stream
+from support.gateway_kit import BROKEN, MALFORMED, POLICY, STREAM, SURE, TASK, UNSURE, WHOLE, Local, Provider, stream
 from support.gateway_ways import ask, gateway, http_cloud, post
 
 from insource.gateway.admission.ask import Admission, AdmitAll
 from insource.gateway.settings import HttpCloud, PassThrough, WaySettings
 from insource.gateway.ways.spending import Spending
 from insource.models.protocol import ModelInfo
+from insource.routing.bounds.coverage import group_digest
 from insource.routing.ways.second_look import SecondLookModel
 from insource.routing.ways.stages import StagedModel
 from insource.store.calls.calls import find_calls
@@ -107,6 +108,16 @@ def test_another_document_version_or_format_is_another_call(recorder, local, pro
     with cached(recorder, local, provider, version="v2") as server:
         others.append(post(server, ask(SURE)))
     assert "cached" not in {one.headers["x-insource-reason"] for one in others}
+
+
+def test_a_call_of_another_group_is_another_call(recorder, local, provider):
+    policy = POLICY.model_copy(update={"calibrated_groups": (group_digest("acme"),)})
+    with cached(recorder, local, provider, policy=policy) as server:
+        said = []
+        for group in ({}, {"x-insource-group": "initech"}, {"x-insource-group": "acme"}, {}):
+            said.append(reason(post(server, ask(SURE), **group)))
+            recorder.flush()
+    assert [why for _, why in said] == ["confident", "new-group", "confident", "cached"]
 
 
 def test_an_answer_is_forgotten_after_its_time_and_with_its_call(recorder, local, provider, tmp_path):
@@ -405,6 +416,16 @@ def test_a_cost_that_is_not_known_counts_as_configured(recorder, local, provider
     with ruled(recorder, local, http_cloud(provider), BUDGET, fail=fail) as server:
         replies = [post(server, ask(UNSURE)) for _ in range(2)]
     assert [reason(one)[1] for one in replies] == ["low-confidence", second]
+    recorder.flush()
+    with ruled(recorder, local, http_cloud(provider), BUDGET, fail=fail) as server:  # after a restart, too
+        assert reason(post(server, ask(UNSURE)))[1] == second
+
+
+def test_answers_from_here_are_free_also_after_a_restart(recorder, local, provider):
+    for document, why in ((SURE, "confident"), (UNSURE, "low-confidence")):
+        with ruled(recorder, local, http_cloud(provider), BUDGET, fail="closed") as server:
+            assert reason(post(server, ask(document)))[1] == why
+        recorder.flush()
 
 
 def test_a_stream_counts_too(recorder, local, provider):

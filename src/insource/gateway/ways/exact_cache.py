@@ -52,7 +52,7 @@ class ExactCache:
     def key(self, exchange: Exchange, version: str, document: str, use: Sequence[Destination]) -> str:
         """Return what two calls that may share an answer have in common; empty where nothing is kept.
 
-        That is the version, its policy, the document, the ways that the call may ``use``, and everything else
+        That is the version, its policy, the document, its stated group, the ways that the call may ``use``, and everything else
         that the request says about the answer: how it is sent does not matter.
         """
         chat = exchange.chat
@@ -64,7 +64,8 @@ class ExactCache:
             if name not in ("model", "stream", "stream_options", "metadata", "user", "seed")
         }
         policy = exchange.policy and exchange.policy.model_dump(mode="json")
-        return digest([version, policy, document, said, list(use), exchange.admission.local_only])
+        private, group = exchange.admission.local_only, exchange.tags.group
+        return digest([version, policy, document, group, said, list(use), private])
 
     async def found(self, key: str) -> tuple[Completion, Route] | None:
         """Return the earlier answer and how it was made; None where there is none, or it is too old."""

@@ -8,9 +8,13 @@ from decimal import Decimal
 
 from insource.foundation.errors import InsourceError
 from insource.routing.ways.rules import Spent
+from insource.store.calls.calls import find_calls
 from insource.store.calls.selection import Selection
 from insource.store.calls.usage import consumption
 from insource.store.database import Database
+
+LAST = 20
+"""Calls of a model that say whether it answers here."""
 
 
 class Spending:
@@ -48,9 +52,15 @@ class Spending:
     def _before(self) -> tuple[Decimal, bool]:
         midnight = datetime(self._day.year, self._day.month, self._day.day, tzinfo=UTC)
         try:
-            lines = consumption(self._database, ["task"], Selection(task=self._task, since=midnight))
+            lines = consumption(self._database, ["model"], Selection(task=self._task, since=midnight))
+            real = [line for line in lines if not line.simulated]
+            whole = all(not line.unpriced or self._is_free(line.group["model"], midnight) for line in real)
         except InsourceError:
             return Decimal(0), False
-        real = [line for line in lines if not line.simulated]
         spent = sum((line.cost_usd for line in real if line.cost_usd is not None), Decimal(0))
-        return spent, True
+        return spent, whole
+
+    def _is_free(self, model: str, since: datetime) -> bool:
+        """Return whether a model answers here, as its last calls say: they have no cost to know."""
+        last = find_calls(self._database, task=self._task, model=model, since=since, limit=LAST)
+        return any(call.route is not None and call.route.to == "local" for call in last)
