@@ -26,6 +26,7 @@ from insource.workflow.decide import decide
 from insource.workflow.dissect import dissect
 from insource.workflow.evaluate import evaluate_arms
 from insource.workflow.export import make_model
+from insource.workflow.field_policy import check_fields
 from insource.workflow.judge import judge
 from insource.workflow.looks import looks_at_test
 from insource.workflow.register import register_choice
@@ -59,6 +60,7 @@ def run(
     require_extras(arms)
     dataset, task = build_dataset(session, cloud)
     check_weights(session.config.routing, task)
+    check_fields(session.config.routing, task)
     best = fit_early(session, dataset, task, arms)
     made = make_model(session, dataset, task)
     choice = choose(session, dataset, task, made, arms, best=best)

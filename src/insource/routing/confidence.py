@@ -101,7 +101,8 @@ def judged(
     fields = _least(decisions)
     return completion.model_copy(
         update={
-            "confidence": math.prod(fields.values()),
+            # An empty answer of a free model has no field whose doubt was measured.
+            "confidence": math.prod(fields.values()) if fields or grammar is not None else None,
             # A text that is one JSON value, such as a number, has no field but itself.
             "field_confidences": {path: sure for path, sure in fields.items() if path},
             "field_evidence": evidence_of(decisions),

@@ -13,8 +13,10 @@ from insource.foundation.clock import iso
 from insource.foundation.errors import DataError
 from insource.foundation.files import replace_text
 from insource.routing.bounds.frontier import BOUNDS
+from insource.routing.bounds.losses import BY_DOCUMENT
 from insource.store.looks import INPUT_BYTES
 from insource.types import Dataset, Example, Frozen
+from insource.workflow.field_policy import single_fields
 from insource.workflow.session import Session
 
 FOLDER = "bounds"
@@ -81,13 +83,19 @@ def _inputs(examples: Sequence[Example]) -> set[str]:
 
 def _terms(section: RoutingSection) -> dict[str, Any]:
     weights = section.weights if section.loss == "weighted" else {}
-    return {
+    terms: dict[str, Any] = {
         "loss": section.loss,
         "unit": section.unit,
         "weights": dict(sorted(weights.items())),
         "max_error": section.max_error,
         "delta": section.delta,
     }
+    # Left out where they say nothing, so that a bound of an earlier version is the one that it was.
+    if single_fields(section):
+        terms |= {"escalate": "fields", "fields": dict(sorted(section.fields.items()))}
+    if section.most_fields and (single_fields(section) or section.loss not in BY_DOCUMENT):
+        terms["most_fields"] = section.most_fields
+    return terms
 
 
 def _family(terms: dict[str, Any]) -> dict[str, Any]:

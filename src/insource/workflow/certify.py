@@ -17,6 +17,9 @@ from insource.types import Call, Example, RunResult, Served, Task
 from insource.types.certified import Certified
 from insource.workflow.session import Session
 
+BESIDE = "second look, "
+"""Before the names of the files of an arm that is asked beside the model."""
+
 
 def certified_by(session: Session, task: Task, examples: Sequence[Example]) -> Certified:
     """Return what a policy that is fitted on these calibration documents is certified for.
@@ -33,8 +36,16 @@ def certified_by(session: Session, task: Task, examples: Sequence[Example]) -> C
 def files_of(runs: Path, result: RunResult) -> dict[str, str]:
     """Return the digests of the files with which the model of a run answers, by name.
 
-    A file that is gone has none; opening the model says so.
+    A file that is gone has none; opening the model says so. The arm whose answers the learned confidence
+    compares with those of the model is a part of what answers.
     """
+    confidence = result.routing.confidence if result.routing else None
+    beside = [one for one in result.servable if confidence and one.arm == confidence.second_look]
+    others = {f"{BESIDE}{name}": one for part in beside for name, one in _files_in(runs, part, result)}
+    return _answering_files(runs, result) | others
+
+
+def _answering_files(runs: Path, result: RunResult) -> dict[str, str]:
     if result.served is not None and result.served.kind != "engine":
         return dict(_files_in(runs, result.served, result))
     return dict(_engine_files(result))
@@ -47,7 +58,10 @@ def still_certified(session: Session, task: Task, result: RunResult) -> tuple[Ce
     """
     kept = result.routing.certified if result.routing else None
     known = with_prompts(kept or certified(task), session.config.routing.prompts)
-    return known, files_changed(known, files_of(session.project.runs.folder, result))
+    files = files_of(session.project.runs.folder, result)
+    if not any(name.startswith(BESIDE) for name in known.files):  # an earlier version did not keep them
+        files = {name: one for name, one in files.items() if not name.startswith(BESIDE)}
+    return known, files_changed(known, files)
 
 
 def _calls_of(session: Session, examples: Iterable[Example]) -> Iterator[Call]:

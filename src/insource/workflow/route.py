@@ -95,7 +95,7 @@ def calibrate(
         lambda: _unseen_groups(session, dataset, task, made, choice, arms, learned, look),
         choices,
     )
-    fields = None if own_fields else field_policy(session, task, evaluated.records)
+    fields = None if own_fields else field_policy(session, task, evaluated.records, choices)
     policy = policy.model_copy(update=NOTHING_HERE) if own_fields else policy
     if any(one.completion and one.completion.label_probabilities for one in evaluated.records):
         policy = policy.model_copy(update={"measure": "labels"})

@@ -8,9 +8,9 @@ from insource.arms import cascade
 from insource.decision.cost import priced
 from insource.evaluation.stage import Evaluated
 from insource.routing.bounds.losses import Counting
-from insource.routing.bounds.served import Ways, gain_share, served_shares
+from insource.routing.bounds.served import Ways, field_shares, gain_share, served_shares
 from insource.routing.gain import GainModel, fit_gain
-from insource.types import Dataset, EvalRecord, RoutingSummary, Task
+from insource.types import Dataset, EvalRecord, JsonSchema, RoutingSummary, Task
 from insource.types.choice import Choice
 from insource.types.routing import ServedShare
 from insource.workflow.bound import counting_of
@@ -32,7 +32,14 @@ def routing_of(
     """Return the policy with what it did on the test split, which is never what it was fitted on."""
     arms = {one.evaluation.arm.name: one for one in evaluated}
     policy = calibrated.policy
-    if choice is None or choice.candidate not in arms or policy.threshold is None:
+    if choice is None or choice.candidate not in arms:
+        return RoutingSummary(policy=policy)
+    if calibrated.fields is not None and isinstance(task.output, JsonSchema):
+        records = calibrated.look("test", arms[choice.candidate]).records
+        return RoutingSummary(
+            policy=policy, served=field_shares(policy, calibrated.fields, task.output, records)
+        )
+    if policy.threshold is None:
         return RoutingSummary(policy=policy)
     local, cloud = calibrated.look("test", arms[choice.candidate]), arms.get(choice.baseline)
     if cloud is not None and cloud.evaluation.arm.role != "reference":

@@ -120,6 +120,7 @@ def test_the_cloud_is_asked_for_the_doubtful_fields_alone(serve, provider, recor
         "doubtful-fields",
     )
     assert reply.headers["x-insource-fields"] == "power, lines"
+    assert reply.headers["x-insource-policy"] == "guaranteed; threshold=0.9"  # that for fields
     (seen,) = provider.seen
     sent = json.loads(seen.body)
     system, question, document = (message["content"] for message in sent["messages"])

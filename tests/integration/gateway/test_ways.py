@@ -8,7 +8,19 @@ from decimal import Decimal
 
 import pytest
 from aiohttp import web
-from support.gateway_kit import BROKEN, MALFORMED, POLICY, STREAM, SURE, TASK, UNSURE, WHOLE, Local, Provider, stream
+from support.gateway_kit import (
+    BROKEN,
+    MALFORMED,
+    POLICY,
+    STREAM,
+    SURE,
+    TASK,
+    UNSURE,
+    WHOLE,
+    Local,
+    Provider,
+    stream,
+)
 from support.gateway_ways import ask, gateway, http_cloud, post
 
 from insource.gateway.admission.ask import Admission, AdmitAll

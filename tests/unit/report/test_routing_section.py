@@ -9,6 +9,7 @@ from insource.report.sections.routing import routing
 from insource.routing.cascade import fit_policy
 from insource.types import Estimate
 from insource.types.routing import ServedShare
+from insource.types.ways import FieldPolicy
 
 
 def served(name, share, loss):
@@ -75,3 +76,28 @@ def test_the_frontier_has_a_line_for_what_was_fixed_and_one_for_what_is_picked(p
 def test_a_policy_of_before_has_neither(policy):
     older = policy.model_copy(update={"frontier": ()})
     assert [block.kind for block in section(older).blocks] == ["table"]  # the calls alone
+
+
+@pytest.mark.parametrize("documents", ["guaranteed", "infeasible"])
+def test_where_single_fields_are_served_it_tells_of_them_and_not_of_whole_documents(policy, documents):
+    fields = FieldPolicy(
+        threshold=0.6, basis="guaranteed", max_error=0.05, delta=0.05, calibration_n=400,
+        expected_share=0.9, reason="Fields with a confidence of 0.6 or more are served here.",
+    )  # fmt: skip
+    policy = policy.model_copy(update={"basis": documents, "threshold": None})
+    shares = (served("all", 0.71, 0.03), served("known groups", 0.7, 0.01), served("new groups", 0.8, 0.4))
+    found = routing(
+        example_result(
+            routing=example_routing().model_copy(
+                update={"policy": policy, "served": shares, "fields": fields}
+            )
+        )
+    )
+    assert found.lead[0].startswith("71.0% [35.5,")
+    assert "of the fields of the test documents" in found.lead[0]
+    assert found.lead[1] == fields.reason
+    assert policy.reason not in found.lead
+    table = found.blocks[0]
+    assert table.columns[4] == "Of those, fields wrong"
+    assert [row[0].detail for row in table.rows] == ["", "at most 5% promised", "guarantee withheld"]
+    assert not [block for block in found.blocks if block.kind == "plot"]

@@ -222,3 +222,10 @@ def test_to_stop_is_an_alternative_where_an_answer_may_be_over(tokenizer):
     rest = [token(bytes([byte]), 0.9) for byte in b"oice"]
     found = judged(answer(token(b"i", 0.9), token(b"n", 0.9), longer, *rest), grammar, tokenizer)
     assert found.confidence == pytest.approx(0.6 / 0.9)
+
+
+@pytest.mark.parametrize("text", ["{}", "[]"])
+def test_an_empty_answer_without_a_grammar_has_no_confidence(text):
+    tokens = [token(piece.encode(), 0.02, {b"x": 0.98}) for piece in text]
+    stated = judged(answer(*tokens), None, None)
+    assert stated.confidence is None

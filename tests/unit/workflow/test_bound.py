@@ -32,13 +32,26 @@ def test_the_first_bound_is_fixed_beforehand_and_stays_so(project, rows):
 
 @pytest.mark.parametrize(
     ("later", "families"),
-    [({"max_error": 0.05}, 1), ({"loss": "fields"}, 2), ({"delta": 0.1}, 2), ({"unit": "groups"}, 2)],
+    [
+        ({"max_error": 0.05}, 1),
+        ({"loss": "fields"}, 2),
+        ({"delta": 0.1}, 2),
+        ({"unit": "groups"}, 2),
+        ({"escalate": "fields"}, 2),
+    ],
 )
 def test_another_bound_on_the_same_documents_counts_as_picked(project, rows, later, families):
     examples = rows.examples(rows.tickets(40))
     choices_of(on(project), examples)
     assert choices_of(on(project, **later), examples) == len(BOUNDS) * families
     assert choices_of(on(project), examples) == 1  # the first one is what it was
+
+
+def test_the_modes_and_the_number_of_fields_are_terms_of_the_bound_on_single_fields(project, rows):
+    examples = rows.examples(rows.tickets(40))
+    tried = ({}, {"most_fields": 9}, {"fields.a": "local", "most_fields": 9})
+    found = [choices_of(on(project, escalate="fields", **one), examples) for one in tried]
+    assert found == [1, len(BOUNDS) * 2, len(BOUNDS) * 3]
 
 
 def test_documents_that_were_kept_are_not_fresh_and_others_are(project, rows):

@@ -26,6 +26,7 @@ from insource.redaction import keys_in
 from insource.routing.cascade import LocalAnswer
 from insource.types import Completion, Policy, Route, Usage
 from insource.types.call import Outcome
+from insource.types.ways import FieldPolicy
 
 EVENT_STREAM = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
 
@@ -67,7 +68,7 @@ class Exchange:
     chat: ChatRequest | None = None
     decisions: DecisionRequest | None = None
     tags: Tags = UNTAGGED
-    policy: Policy | None = None
+    policy: Policy | FieldPolicy | None = None
     policy_digest: str = ""
     version: str = ""
     step: int = 0
@@ -268,7 +269,7 @@ class Exchange:
         await self.reply.finish()
 
 
-def describe_policy(policy: Policy) -> str:
+def describe_policy(policy: Policy | FieldPolicy) -> str:
     """Return a short form of the policy: ``guaranteed; threshold=0.83``, or ``infeasible``."""
     return policy.basis if policy.threshold is None else f"{policy.basis}; threshold={policy.threshold:.6g}"
 

@@ -20,7 +20,8 @@ from insource.gateway.ways.as_certified import AsCertified
 from insource.gateway.ways.doubtful_fields import DoubtfulFields, Routed
 from insource.lifecycle.guards import Guards
 from insource.routing.cascade import decide
-from insource.types import Labels
+from insource.types import Labels, Policy
+from insource.types.ways import FieldPolicy
 
 NOT_INSOURCED, OTHER_FORMAT, OVERLOADED = "not-insourced", "other-format", "overloaded"
 
@@ -54,6 +55,12 @@ class Answerer:
     def model(self) -> str:
         """The name of what answers, in answers and in the log."""
         return self.name or ("" if self.local is None else self.local.model.info.name)
+
+    @property
+    def serving(self) -> Policy | FieldPolicy:
+        """The policy by which documents are served: that for single fields, where there is one."""
+        fields = self.own.ways.fields
+        return self.policy if fields is None or not self.fields.applies else fields
 
     @property
     def alive(self) -> bool:

@@ -130,7 +130,7 @@ class InsourcedTask:
             "model": self.model or None,
             "engine": {"configured": primary.local is not None, "alive": primary.alive},
             "cloud": {"configured": cloud is not None, "model": cloud and cloud.model},
-            "policy": describe_policy(primary.policy),
+            "policy": describe_policy(primary.serving),
             "waiting": primary.line.waiting,
             "under_way": primary.line.under_way,
             "reasons": dict(self._reasons),
@@ -273,9 +273,9 @@ class InsourcedTask:
         who = tags.user or exchange.request.body.decode("latin-1")
         pick = self.traffic.pick(who, named, fails_open=fails_open, named=exchange.model)
         exchange.step = pick.snapshot.step
-        if pick.answerer is not None:
-            exchange.policy, exchange.version = pick.answerer.policy, pick.answerer.name
-            exchange.policy_digest = pick.answerer.policy_digest
+        if (one := pick.answerer) is not None:
+            exchange.policy = one.serving if exchange.decisions is None else one.policy
+            exchange.version, exchange.policy_digest = one.name, one.policy_digest
         return pick
 
     def _decided(self, exchange: Exchange, one: Answerer) -> bytes | None:

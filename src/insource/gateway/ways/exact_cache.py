@@ -52,8 +52,9 @@ class ExactCache:
     def key(self, exchange: Exchange, version: str, document: str, use: Sequence[Destination]) -> str:
         """Return what two calls that may share an answer have in common; empty where nothing is kept.
 
-        That is the version, its policy, the document, its stated group, the ways that the call may ``use``, and everything else
-        that the request says about the answer: how it is sent does not matter.
+        That is the version, its policy, the document, the group that is stated for it, the ways that the call
+        may ``use``, and everything else that the request says about the answer: how it is sent does not
+        matter.
         """
         chat = exchange.chat
         if not self._lifetime_s or chat is None or chat.logprobs:

@@ -7,18 +7,22 @@ from insource.report.page import Block, Cell, LegendKey, Plot, Row, Section, Tab
 from insource.routing.bounds.reasons import percent, promise
 from insource.types import Estimate, Policy, RoutedCall, RunResult
 from insource.types.routing import FrontierPoint, Loss, ServedShare
+from insource.types.ways import FieldPolicy
 
 
 def routing(result: RunResult) -> Section | None:
     """Return the section with the policy, what it serves, its frontier, and every routed call."""
     if result.routing is None:
         return None
-    policy = result.routing.policy
-    lead = (_sentence(policy, result.routing.served), policy.reason, *_further(result))
+    policy, fields, served = result.routing.policy, result.routing.fields, result.routing.served
+    said = (
+        (_of_fields(fields, served), fields.reason) if fields else (_sentence(policy, served), policy.reason)
+    )
+    lead = (*said, *_further(result))
     blocks: list[Block] = []
-    if result.routing.served:
-        blocks.append(_served(policy, result.routing.served))
-    if policy.frontier:
+    if served:
+        blocks.append(_served(policy, fields, served))
+    if policy.frontier and fields is None:  # it is that of whole documents
         blocks.append(_frontier(policy))
     if rows := [_row(call) for call in result.routing.calls]:
         columns = ("Document", "Answered by", "Reason", "Confidence", "Answer")
@@ -40,9 +44,23 @@ def _further(result: RunResult) -> tuple[str, ...]:
         told.append(
             f"A language model is asked twice where the confidence is from {low:g} to below {high:g}."
         )
-    if found is not None and found.fields is not None:
-        told.append(found.fields.reason)
     return tuple(told)
+
+
+def _of_fields(fields: FieldPolicy, served: tuple[ServedShare, ...]) -> str:
+    """Return what single fields were served here, where the configuration escalates them alone."""
+    if fields.threshold is None and "local" not in fields.modes.values():
+        return "Every field goes to the cloud: no threshold keeps the error within the bound."
+    if not served:
+        return (
+            "Single fields are served here and the doubtful ones asked of the cloud; test was not measured."
+        )
+    one = served[0]
+    return (
+        f"{words.described(one.fields)} of the fields of the test documents are served here, and "
+        f"{words.described(one.loss)} of those are wrong. {words.described(one.share)} of the documents "
+        "need no cloud at all; of the others it is asked for the doubtful fields."
+    )
 
 
 def _sentence(policy: Policy, served: tuple[ServedShare, ...]) -> str:
@@ -79,10 +97,12 @@ _ERRORS: dict[Loss, str] = {
 }
 
 
-def _served(policy: Policy, served: tuple[ServedShare, ...]) -> Table:
+def _served(policy: Policy, fields: FieldPolicy | None, served: tuple[ServedShare, ...]) -> Table:
+    certain = policy if fields is None else fields
+    errors = _ERRORS[policy.loss if fields is None else "fields"]
     rows: list[Row] = [
         (
-            Cell(one.name, detail=_held(policy, one)),
+            Cell(one.name, detail=_held(certain, one)),
             Cell(f"{one.documents:,}", detail=f"in {one.groups:,} groups" if one.groups else ""),
             *(_estimate(found) for found in (one.share, one.fields, one.loss, one.quality)),
             units.usd(one.cost_per_1000_usd),
@@ -96,7 +116,7 @@ def _served(policy: Policy, served: tuple[ServedShare, ...]) -> Table:
             "Documents",
             "Served here",
             "Fields served here",
-            f"Of those, {_ERRORS[policy.loss]}",
+            f"Of those, {errors}",
             "Right with the cloud's",
             "Cost of 1,000",
         ),
@@ -109,7 +129,7 @@ def _estimate(found: Estimate | None) -> Cell:
     return Cell(words.NOT_MEASURED) if found is None else Cell(words.value(found), words.interval(found))
 
 
-def _held(policy: Policy, one: ServedShare) -> str:
+def _held(policy: Policy | FieldPolicy, one: ServedShare) -> str:
     """Return what is promised for these documents."""
     if one.name == "by expected gain":
         return "another router: as many handed over, before any answer"
@@ -117,7 +137,9 @@ def _held(policy: Policy, one: ServedShare) -> str:
         return "no guarantee"
     if one.name == "all":
         return ""
-    covered = one.name == ("new groups" if policy.unit == "groups" else "known groups")
+    covered = one.name == (
+        "new groups" if isinstance(policy, Policy) and policy.unit == "groups" else "known groups"
+    )
     return f"at most {percent(policy.max_error)} promised" if covered else "guarantee withheld"
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
+
+import numpy as np
 
 from insource.evaluation.estimators import rate, ratio, sampling_units
 from insource.routing.bounds.coverage import is_known
 from insource.routing.bounds.losses import Counting
-from insource.types import EvalRecord, Policy
+from insource.routing.ways.partial import fields_in, fields_of, served_in
+from insource.types import EvalRecord, JsonSchema, Policy
 from insource.types.routing import ServedShare
+from insource.types.ways import FieldPolicy
 
 
 class Ways(NamedTuple):
@@ -32,14 +37,51 @@ def served_shares(
     ``kept`` says whether the policy serves a record here. ``cloud`` has the cloud's records by document id.
     """
     one = _Part(policy, counting, kept, cloud, ways)
-    records = [record for record in records if record.status != "unscored"]
-    known = [record for record in records if _known(policy, record) is True]
-    new = [record for record in records if _known(policy, record) is False]
-    parts = [one.measured("all", records)]
-    if new:
-        parts += [one.measured("known groups", known)] if known else []
-        parts.append(one.measured("new groups", new))
-    return tuple(parts) if records else ()
+    return tuple(one.measured(name, part) for name, part in _parts(policy, records))
+
+
+def field_shares(
+    policy: Policy, fields: FieldPolicy, output: JsonSchema, records: Sequence[EvalRecord]
+) -> tuple[ServedShare, ...]:
+    """Return what the policy for single ``fields`` did on all documents, and on known and new groups.
+
+    ``policy`` is that for whole documents, which knows the groups. A document counts as served here if all of
+    its fields were.
+    """
+    return tuple(_of_fields(name, fields, output, part) for name, part in _parts(policy, records))
+
+
+def _of_fields(
+    name: str, policy: FieldPolicy, output: JsonSchema, records: Sequence[EvalRecord]
+) -> ServedShare:
+    found = fields_in(records, fields_of(output), policy.modes)
+    served = served_in(found, math.inf if policy.threshold is None else policy.threshold)
+    counted = found.counted.sum(axis=1)
+    slots = [len(record.score.slots) if record.score else 0 for record in records]
+    every = [
+        of or all_ for of, all_ in zip(counted.tolist(), slots, strict=True)
+    ]  # none of an invalid answer
+    here, wrong = (np.where(served, part, 0.0).sum(axis=1).tolist() for part in (found.counted, found.wrong))
+    units = sampling_units([record.group for record in records])
+    return ServedShare.model_validate(
+        {
+            "name": name,
+            "documents": len(records),
+            "groups": len({record.group for record in records if record.group is not None}) or None,
+            "share": rate(served.all(axis=1).astype(float).tolist(), units),
+            "fields": ratio(here, every, units),
+            "loss": ratio(wrong, here, units),
+        }
+    )
+
+
+def _parts(policy: Policy, records: Sequence[EvalRecord]) -> list[tuple[str, list[EvalRecord]]]:
+    """Return all documents, and where both exist, those of known and of new groups."""
+    every = [record for record in records if record.status != "unscored"]
+    known = [record for record in every if _known(policy, record) is True]
+    new = [record for record in every if _known(policy, record) is False]
+    parts = [("all", every), *([("known groups", known)] if known and new else []), ("new groups", new)]
+    return [(name, part) for name, part in parts if part]
 
 
 def gain_share(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -19,11 +19,18 @@ MOST_PROMPTS = 200
 """System messages that are told apart. With more, each document brings its own, and any is as measured."""
 
 _FIGURES = re.compile(r"\d+")
+_MONTHS = "January February March April May June July August September October November December"
+_WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday"
+_NAMED = [form for name in f"{_MONTHS} {_WEEKDAYS}".split() for form in (name, name[:3])]
+_DATED = re.compile(rf"\d+|\b(?:{'|'.join(_NAMED)})\b")
 # Keywords that say nothing about which values fit.
 _NOTES = frozenset({
     "$schema", "$id", "$comment", "$defs", "definitions", "title", "description", "default", "examples",
     "example", "deprecated", "readOnly", "writeOnly", "x-insource",
 })  # fmt: skip
+_PYTHON: dict[str, tuple[type, ...]] = {
+    "string": (str,), "integer": (int,), "number": (int, float), "array": (list,), "object": (dict,),
+}  # fmt: skip
 _UNORDERED = ("required", "enum", "type")
 
 
@@ -36,8 +43,8 @@ def certified(
     """Return what a policy is certified for: the task's own prompt and schema, and those of its calls.
 
     ``prompts`` are the system messages with which the calibration documents were asked. Messages that differ
-    in their figures alone, such as a date, stand for all figures there. An inferred contract is no format
-    that a caller can have been given, so it certifies none.
+    in figures or in names of months and weekdays alone, as dates do, stand for all others there. An inferred
+    contract is no format that a caller can have been given, so it certifies none.
 
     Raises:
         InvalidSchema: a schema is not valid.
@@ -46,7 +53,7 @@ def certified(
     said = sorted({_words(prompt) for prompt in (*own, *prompts) if prompt.strip()})
     spelled: dict[str, set[str]] = defaultdict(set)
     for prompt in said:
-        spelled[_FIGURES.sub("#", prompt)].add(prompt)
+        spelled[_DATED.sub("#", prompt)].add(prompt)
     given = [dict(schema) for schema in schemas]
     if isinstance(task.output, JsonSchema) and not task.output.inferred:
         given += [task.output.definition, task.output.generated]
@@ -87,31 +94,39 @@ def changed(
     if prompt_version and known.prompt_versions and prompt_version not in known.prompt_versions:
         return f"the prompt version {prompt_version[:80]!r}"
     words = _words(prompt)
-    if words and known.prompts and digest(words) not in known.prompts:
-        varies = digest(_FIGURES.sub("#", words)) in known.varying
-        if not varies:
-            return "the system message"
-    if schema is not None and known.schemas and schema_digest(schema) not in known.schemas:
-        return "the schema of the answer"
+    # What an earlier version certified has its months and its schemas as they were written.
+    if words and known.prompts and digest(words) not in known.prompts and not _varies(known, words):
+        return "the system message"
+    if schema is not None and known.schemas:
+        forms = {schema_digest(schema), schema_digest(schema, folded=False)}
+        if forms.isdisjoint(known.schemas):
+            return "the schema of the answer"
     return ""
 
 
-def schema_digest(schema: Mapping[str, Any], *, strict: bool = False) -> str:
+def _varies(known: Certified, words: str) -> bool:
+    return any(digest(kind.sub("#", words)) in known.varying for kind in (_DATED, _FIGURES))
+
+
+def schema_digest(schema: Mapping[str, Any], *, strict: bool = False, folded: bool = True) -> str:
     """Return a digest that is equal for schemas which differ in notes, order or references alone.
 
+    ``folded`` makes it equal for further spellings: a union of bare types is a list of types, a constant is
+    its one value, and a type beside values that all have it says nothing.
     ``strict`` gives that of the form which OpenAI's clients send for structured outputs: closed objects whose
     properties are all required.
 
     Raises:
         InvalidSchema: the schema is not valid.
     """
-    return _digested(schema_text(schema), strict)
+    return _digested(schema_text(schema), strict, folded)
 
 
 @lru_cache(maxsize=512)
-def _digested(text: str, strict: bool) -> str:
+def _digested(text: str, strict: bool, folded: bool) -> str:
     whole = resolved(json.loads(text))
-    return digest(_plain(whole, whole.get("$defs", {}), frozenset(), strict))
+    plain = _plain(whole, whole.get("$defs", {}), frozenset(), strict)
+    return digest(_folded(plain) if folded else plain)
 
 
 def _words(prompt: str) -> str:
@@ -142,3 +157,43 @@ def _plain(node: Any, definitions: Mapping[str, Any], above: frozenset[str], str
     if strict and isinstance(found.get("properties"), dict):
         found |= {"additionalProperties": False, "required": sorted(found["properties"], key=digest)}
     return found
+
+
+def _folded(node: Any) -> Any:
+    """Return a plain schema with one spelling for unions of bare types, constants and types of values."""
+    if isinstance(node, list):
+        return [_folded(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    found: dict[str, Any] = {}
+    for name, value in node.items():
+        if name == "properties" and isinstance(value, dict):
+            found[name] = {key: _folded(one) for key, one in value.items()}
+        else:  # values are no schemas, and may look like one
+            found[name] = value if name in ("enum", "const") else _folded(value)
+    union = found.get("anyOf")
+    if isinstance(union, list) and "type" not in found and all(_is_bare(one) for one in union):
+        del found["anyOf"]
+        found["type"] = [kind for one in union for kind in _kinds(one["type"])]
+    if "const" in found and "enum" not in found:
+        found["enum"] = [found.pop("const")]
+    kinds = sorted(set(_kinds(found.get("type", []))))
+    if kinds:
+        found["type"] = kinds[0] if len(kinds) == 1 else kinds
+    if kinds and isinstance(found.get("enum"), list) and all(_has_kind(one, kinds) for one in found["enum"]):
+        del found["type"]
+    return found
+
+
+def _is_bare(node: Any) -> bool:
+    return isinstance(node, dict) and node.keys() == {"type"}
+
+
+def _kinds(stated: Any) -> list[str]:
+    return [stated] if isinstance(stated, str) else list(stated)
+
+
+def _has_kind(value: Any, kinds: Sequence[str]) -> bool:
+    if isinstance(value, bool) or value is None:  # a bool is an int to Python
+        return ("null" if value is None else "boolean") in kinds
+    return any(isinstance(value, _PYTHON.get(kind, ())) for kind in kinds)

@@ -13,6 +13,7 @@ from insource.contract.asked import restricted
 from insource.contract.places import place_of
 from insource.contract.validate import fits
 from insource.routing.bounds.losses import WRONG
+from insource.routing.bounds.reasons import percent
 from insource.stats.betting import ratio_evidence
 from insource.stats.learn_then_test import RATIO_STEP
 from insource.types import Completion, EvalRecord, JsonSchema
@@ -87,18 +88,20 @@ def fit_fields(
     most: float | None,
     max_error: float,
     delta: float,
+    choices: int = 1,
 ) -> FieldPolicy:
     """Return the policy that keeps the share of wrong fields among those served here.
 
     Fields in the mode ``local`` are always served, and counted. An answer outside the contract is never
     served. ``most`` is the most that a document can hold of what is counted; without such a limit nothing is
-    promised.
+    promised. ``choices`` above 1 says that the bound was picked among so many after these records were looked
+    at: the test is made at ``delta / choices``.
     """
     names = fields_of(output)
     kept = {name: mode for name, mode in modes.items() if name in names and mode != "cascade"}
-    fields = _fields(records, names, kept)
-    threshold = None if most is None else field_threshold(fields, most, max_error, delta)
-    served = _served_fields(fields, math.inf if threshold is None else threshold)
+    fields = fields_in(records, names, kept)
+    threshold = None if most is None else field_threshold(fields, most, max_error, delta / choices)
+    served = served_in(fields, math.inf if threshold is None else threshold)
     share = _share(fields, served)
     return FieldPolicy(
         modes=kept,
@@ -109,7 +112,9 @@ def fit_fields(
         calibration_n=len(records),
         expected_share=share,
         expected_doubtful=float((~served).any(axis=1).mean()) if len(served) else 1.0,
-        reason=_reason(threshold, share, max_error, delta, len(records)),
+        reason=_served_reason(threshold, share, max_error, delta, len(records))
+        if threshold is not None
+        else f"Fields are not served one by one: {_why_not(fields, most, max_error, delta)}.",
     )
 
 
@@ -125,7 +130,7 @@ def field_threshold(fields: Fields, most: float, max_error: float, delta: float)
     if (fields.counted.sum(axis=1) > most).any():
         return None
     for candidate in _candidates(fields, most, max_error, delta):
-        served = _served_fields(fields, candidate)
+        served = served_in(fields, candidate)
         lost, of = (np.where(served, part, 0.0).sum(axis=1) for part in (fields.wrong, fields.counted))
         if ratio_evidence(lost, of, most, max_error, delta) < math.log(1 / delta):
             break
@@ -133,20 +138,34 @@ def field_threshold(fields: Fields, most: float, max_error: float, delta: float)
     return best
 
 
-def _reason(threshold: float | None, share: float, max_error: float, delta: float, n: int) -> str:
-    if threshold is None:
-        return (
-            f"Fields are not served one by one: with {n:,} calibration documents no threshold keeps the "
-            f"share of wrong fields at or below {max_error:.0%} with {1 - delta:.0%} confidence."
-        )
+def _served_reason(threshold: float, share: float, max_error: float, delta: float, n: int) -> str:
     return (
-        f"Fields with a confidence of {threshold:.3g} or more are served here: at most {max_error:.0%} of "
-        f"them are wrong, with {1 - delta:.0%} confidence. That was {share:.0%} of the fields of {n:,} "
-        "calibration documents; the cloud is asked for the others."
+        f"Fields with a confidence of {threshold:.3g} or more are served here: at most {percent(max_error)} "
+        f"of them are wrong, with {percent(1 - delta)} confidence. That was {share:.0%} of the fields of "
+        f"{n:,} calibration documents; the cloud is asked for the others."
     )
 
 
-def _fields(records: Sequence[EvalRecord], names: Sequence[str], modes: Mapping[str, FieldMode]) -> Fields:
+def _why_not(fields: Fields, most: float | None, max_error: float, delta: float) -> str:
+    if most is None:
+        return (
+            "a bound on fields needs the most fields of a document, and the contract sets no limit (a list "
+            "without `maxItems`, an object open to other keys). Set `routing.most_fields`"
+        )
+    largest = float(fields.counted.sum(axis=1).max(initial=0.0))
+    if largest > most:
+        return (
+            f"a calibration document has {largest:.10g} fields, and at most {most:.10g} were stated. Set "
+            "`routing.most_fields` to what a document can hold"
+        )
+    return (
+        f"with {len(fields.sure):,} calibration documents no threshold keeps the share of wrong fields at or "
+        f"below {percent(max_error)} with {percent(1 - delta)} confidence"
+    )
+
+
+def fields_in(records: Sequence[EvalRecord], names: Sequence[str], modes: Mapping[str, FieldMode]) -> Fields:
+    """Return the fields of these records, one row a record. ``modes`` are those that are no cascade."""
     shape = (len(records), len(names))
     sure, wrong, counted = np.full(shape, np.nan), np.zeros(shape), np.zeros(shape)
     always = np.zeros(shape, dtype=bool)
@@ -186,7 +205,8 @@ def _candidates(fields: Fields, most: float, max_error: float, delta: float) -> 
         last = candidate
 
 
-def _served_fields(fields: Fields, threshold: float) -> NDArray[np.bool_]:
+def served_in(fields: Fields, threshold: float) -> NDArray[np.bool_]:
+    """Return which fields a threshold serves."""
     return (fields.sure >= threshold) | fields.always
 
 

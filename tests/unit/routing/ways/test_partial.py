@@ -2,8 +2,9 @@
 
 import pytest
 
+from insource.routing.bounds.served import field_shares
 from insource.routing.ways.partial import doubtful, fields_of, fit_fields, merged, smaller_schema
-from insource.types import Completion, EvalRecord, JsonSchema, Score, SlotScore
+from insource.types import Completion, EvalRecord, JsonSchema, Policy, Score, SlotScore
 from insource.types.ways import FieldPolicy
 
 SCHEMA = {
@@ -119,3 +120,31 @@ def test_policies_of_other_versions():
     assert FieldPolicy.model_validate(kept).expected_doubtful is None
     with pytest.raises(ValueError, match="reads 1 to 2"):
         FieldPolicy.model_validate(kept | {"schema_version": 9})
+
+
+@pytest.mark.parametrize(
+    ("most", "records", "said"),
+    [
+        (None, RECORDS, "the contract sets no limit"),
+        (1, RECORDS, "a calibration document has 2 fields, and at most 1 were stated"),
+        (7, RECORDS[:9], "at or below 2.5% with 95% confidence"),
+    ],
+)
+def test_each_reason_for_no_threshold_is_said(most, records, said):
+    policy = fitted(records, most=most, max_error=0.025)
+    assert policy.threshold is None
+    assert said in policy.reason
+
+
+def test_what_the_policy_did_is_counted_on_other_records():
+    policy = fitted()
+    invalid = [record(n, valid=False) for n in range(900, 920)]
+    documents = Policy(
+        threshold=None, basis="infeasible", max_error=0.1, delta=0.05, calibration_n=1,
+        expected_local_share=0, reason="",
+    )  # fmt: skip
+    (every,) = field_shares(documents, policy, OUTPUT, [*RECORDS[:20], *RECORDS[150:170], *invalid])
+    assert (every.name, every.documents) == ("all", 60)
+    assert every.share.value == 0  # no answer states a confidence for its field a.b
+    assert every.fields.value == pytest.approx((20 + 2 * 20) / 120)
+    assert every.loss.value == 0
