@@ -2,7 +2,7 @@
 
 A router that looks for documents on which the cheaper model fails sends many on which the dearer one fails,
 too. What pays is the gain: P(the dearer one is right) − P(the cheaper one is right), each learned from
-documents of which both outcomes are known.
+documents of which both outcomes are known. It is measured beside the policy, and serves no calls.
 """
 
 from __future__ import annotations
@@ -11,16 +11,12 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from insource.formats.strict_json import strict_json
-from insource.foundation.files import write_json
 from insource.models.fitted.ngrams import MAX_CHARACTERS, WORD
 
-FILE = "gain.json"
 LEAST = 2
 """An n-gram that fewer documents have says nothing of others."""
 STRENGTH = 1.0
@@ -57,25 +53,6 @@ class GainModel(NamedTuple):
         """Return what is to be expected of asking the dearer model instead, between -1 and 1."""
         cheap, dear = self.probabilities(document)
         return dear - cheap
-
-    def save(self, folder: Path) -> None:
-        """Write the model to ``gain.json``."""
-        write_json(folder / FILE, {"weights": dict(self.weights), "intercepts": self.intercepts})
-
-
-def load_gain(folder: Path) -> GainModel:
-    """Return the model that ``GainModel.save`` wrote.
-
-    Raises:
-        ValueError: the file is damaged.
-    """
-    try:
-        found = strict_json((folder / FILE).read_text(encoding="utf-8"))
-        weights = {ngram: (float(a), float(b), float(c)) for ngram, (a, b, c) in found["weights"].items()}
-        cheap, dear = found["intercepts"]
-        return GainModel(weights, (float(cheap), float(dear)))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{folder / FILE} is no model of gains: {error}") from error
 
 
 def fit_gain(documents: Sequence[str], cheap_right: Sequence[bool], dear_right: Sequence[bool]) -> GainModel:

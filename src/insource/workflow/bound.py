@@ -9,7 +9,7 @@ from insource.config.routing import RoutingSection
 from insource.foundation.errors import ConfigError
 from insource.routing.bounds.coverage import known_groups
 from insource.routing.bounds.frontier import BOUNDS, pickable
-from insource.routing.bounds.groups import new_groups, unseen
+from insource.routing.bounds.groups import new_groups, seen, unseen
 from insource.routing.bounds.losses import BY_DOCUMENT, Counting, Judged, most_of, unknown_weights
 from insource.routing.bounds.reasons import instead
 from insource.routing.cascade import fit_bound, median
@@ -119,13 +119,15 @@ class _Fit(NamedTuple):
     ) -> Policy:
         """Return the policy with the groups that it covers and what is to be expected of others."""
         by_group = self.section.unit == "groups"
+        # What else helped to set the threshold helps to set it without a group, too.
+        rest = self.counting.judged([] if by_group else seen(records))
         expected = new_groups(
             [
                 (split, self.counting.judged(unseen(found)))
                 for split, found in (("calibration", records), ("validation", validation))
             ],
             policy.threshold,
-            self.threshold,
+            lambda part: self.threshold(rest.joined(part)),
             max_error=self.bound,
             delta=self.section.delta / self.choices,
             held=by_group and policy.basis == "guaranteed",

@@ -11,7 +11,8 @@ from support.walks import FakeDisplay, session_on
 from insource.config.routing import RoutingSection
 from insource.foundation.errors import ConfigError, DataError
 from insource.routing.bounds.frontier import BOUNDS
-from insource.types import Completion, EvalRecord, JsonSchema, LoggedAnswer, Text
+from insource.routing.bounds.losses import Counting
+from insource.types import Completion, EvalRecord, JsonSchema, LoggedAnswer, Task, Text
 from insource.types.choice import Choice
 from insource.workflow.bound import NO_CLOUD, NO_MOST, TOO_STRICT, check_weights, fitted
 from insource.workflow.bound_terms import FOLDER, choices_of
@@ -240,3 +241,25 @@ def test_what_cannot_be_shown_names_the_loss_and_the_level_that_can(example_task
         given = section(loss=one.loss, max_error=one.max_error)
         assert fitted(given, task, records, {}, lambda: (), 1).basis == "guaranteed"
     assert fitted(section(loss="fields"), task, records, {}, lambda: (), 1).feasible == ()
+
+
+def test_the_groups_of_the_calibration_split_are_judged_by_what_all_other_documents_support():
+    """Three new groups alone could set no threshold; with two hundred other documents there is one."""
+    records = [record(f"s{at}", f"seen{at % 20}", seen=True) for at in range(200)]
+    records += [record(f"u{at}", f"new{at // 4}", seen=False, right=at % 4 != 0) for at in range(12)]
+    task = Task(name="specs", instruction="-", output=Text())
+    policy = fitted(section(max_error=0.1), task, records, {}, lambda: (), 1)
+    found = policy.new_groups
+    assert policy.basis == "guaranteed"
+    assert (found.groups, found.splits) == (3, ("calibration",))
+    assert (found.loss.value, found.lowest, found.highest) == (0.25, 0.25, 0.25)
+
+
+def test_joined_documents_keep_their_groups_apart():
+    counting = Counting("documents", 1.0)
+    left, right = ([record(f"{name}{at}", f"{name}{at % 2}") for at in range(4)] for name in "ab")
+    both = counting.judged(left).joined(counting.judged(right))
+    assert len(set(both.groups.tolist())) == 4
+    assert both.part(both.groups < 2).confidence.tolist() == counting.judged(left).confidence.tolist()
+    empty = counting.judged([])
+    assert empty.joined(counting.judged(left)).units == counting.judged(left).units == 4

@@ -22,6 +22,11 @@ def unseen(records: Iterable[EvalRecord]) -> list[EvalRecord]:
     return [record for record in records if record.group is not None and record.group_seen is False]
 
 
+def seen(records: Iterable[EvalRecord]) -> list[EvalRecord]:
+    """Return the other records."""
+    return [record for record in records if record.group is None or record.group_seen is not False]
+
+
 def new_groups(
     parts: Sequence[tuple[str, Judged]],
     threshold: float | None,
@@ -34,8 +39,8 @@ def new_groups(
     """Return what is to be expected of new groups, and whether anything is guaranteed for them.
 
     ``parts`` are the documents of groups that training never saw, by split. Those of ``calibration`` helped
-    to set ``threshold``, so they are judged by that of ``refit`` without their group (in at most
-    ``MOST_REFITS`` parts). ``held`` says that the policy's bound has groups as its unit and holds.
+    to set ``threshold``, so they are judged by that of ``refit`` on the others, without their group (in at
+    most ``MOST_REFITS`` parts). ``held`` says that the policy's bound has groups as its unit and holds.
     """
     shares = [
         _left_out(known, refit) if split == "calibration" else _above(known, threshold)

@@ -73,6 +73,16 @@ class Judged(NamedTuple):
             groups=self.groups[keep],
         )
 
+    def joined(self, other: Judged) -> Judged:
+        """Return these documents and others, which share no group with them."""
+        above = int(self.groups.max(initial=-1)) + 1
+        return self._replace(
+            confidence=np.concatenate([self.confidence, other.confidence]),
+            wrong=np.concatenate([self.wrong, other.wrong]),
+            counted=np.concatenate([self.counted, other.counted]),
+            groups=np.concatenate([self.groups, other.groups + above]),
+        )
+
     def threshold(self, max_error: float, delta: float) -> float | None:
         """Return the lowest threshold that keeps the bound, by the test that suits the loss and the unit."""
         if self.unit == "groups":
