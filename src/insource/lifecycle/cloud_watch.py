@@ -79,6 +79,8 @@ def read_facts(database: Database, task: str, since: datetime) -> tuple[CloudCal
         select(CALLS, error)
         .where(CALLS.c.task == task, CALLS.c.started_at >= to_microseconds(since))
         .where(or_(CALLS.c.route_to.is_(None), CALLS.c.route_to != "local"), CALLS.c.simulated.is_(False))
+        # An audit that was refused here went to no cloud.
+        .where(or_(CALLS.c.route_to.is_not(None), CALLS.c.source != "audit"))
         .order_by(CALLS.c.started_at.desc(), CALLS.c.call_id.desc())
         .limit(MOST)
     )

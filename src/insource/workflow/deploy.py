@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -10,9 +10,11 @@ from insource.config.rollout import RolloutSection
 from insource.foundation.canonical import digest, short
 from insource.foundation.clock import SYSTEM, Clock
 from insource.foundation.errors import IntegrityError, UserError
+from insource.lifecycle.audit_budget import HELD, NO_DECISIONS, stopped_by
 from insource.lifecycle.rollout import Evidence, Step, evidence_of, next_step, slo_of
 from insource.lifecycle.transitions import in_canary, in_shadow, nothing_deployed, promoted, rolled_back
 from insource.models.transport import is_loopback
+from insource.routing.losses import most_counted
 from insource.runs.result import load
 from insource.store.database import Database
 from insource.store.deployments.audits import audits_of, spent_on_audits
@@ -24,13 +26,16 @@ from insource.workflow.servable import with_arm
 from insource.workflow.session import Session
 
 OPERATOR = "operator"
+LATEST_EVENTS = 100
+"""Events among which the reason of a step that holds is looked for."""
 
 
 class Standing(NamedTuple):
     """What is deployed for a task, what the audits say, and what happened last.
 
     ``step`` is what a gateway would do now; None when nothing is watched. ``shadow`` counts the audits of a
-    version in shadow: served answers, and how many of them differ.
+    version in shadow: served answers, and how many of them differ. ``no_audits`` says why none are made, and
+    is empty while they are.
     """
 
     deployment: Deployment | None
@@ -38,6 +43,7 @@ class Standing(NamedTuple):
     shadow: tuple[int, int]
     spent_today_usd: str
     last: DeploymentEvent | None
+    no_audits: str = ""
 
 
 def version_of(result: RunResult, task: str) -> Version:
@@ -142,7 +148,8 @@ def canary(
 
     Raises:
         UserError: as ``shadow``; ``nothing-to-serve`` for a policy that serves nothing, ``cooling-down`` for
-            a version that was withdrawn a moment ago, both unless ``force``.
+            a version that was withdrawn a moment ago, both unless ``force``; ``loss-not-audited`` where
+            ``rollout.slo`` has to say what audits may find.
     """
     section = session.config.rollout
     with open_registry(session.project.workspace) as registry:
@@ -154,6 +161,7 @@ def canary(
     if not force:
         _require_policy(version, result)
         _require_cooled_down(session, version, section, clock)
+    _require_audited(session, version, result)
     first = section.shares[0] if share is None else share
     return _change(
         session,
@@ -213,8 +221,10 @@ def status(session: Session, *, clock: Clock = SYSTEM) -> Standing:
     task, section = session.config.task.name, session.config.rollout
     with open_registry(session.project.workspace) as registry:
         deployment = deployment_of(registry, task)
-        last = next(reversed(events(registry, task, limit=1)), None)
-        spent = f"{spent_on_audits(registry, task, clock.now()):.4f}"
+        latest = events(registry, task, limit=LATEST_EVENTS)
+        last = next(reversed(latest), None)
+        today = spent_on_audits(registry, task, clock.now())
+        spent = f"{today.usd:.4f}"
         if deployment is None:
             return Standing(None, None, (0, 0), spent, last)
         watched = deployment.challenger if deployment.stage == "canary" else deployment.champion
@@ -224,7 +234,17 @@ def status(session: Session, *, clock: Clock = SYSTEM) -> Standing:
         if watched is not None:
             evidence = evidence_for(registry, deployment, watched, section)
             step = next_step(deployment, evidence, section, clock.now())
-    return Standing(deployment, step, unseen, spent, last)
+    stopped = HELD.get(stopped_by(today, section.audit_usd_per_day), "")
+    return Standing(deployment, step, unseen, spent, last, stopped or _told(deployment, latest))
+
+
+def _told(deployment: Deployment, latest: Sequence[DeploymentEvent]) -> str:
+    """Return what a gateway said of why the present step holds, empty if it said nothing.
+
+    Money is left out: what is spent was looked up, and a new day begins without it.
+    """
+    told = [one for one in latest if one.kind == "held" and one.revision == deployment.revision]
+    return told[-1].reason if told and told[-1].reason == HELD[NO_DECISIONS] else ""
 
 
 def evidence_for(
@@ -299,6 +319,30 @@ def require_cloud(session: Session) -> None:
         "no-cloud-to-compare",
         f"A shadow or a canary compares with the cloud's answers, and {why}.",
         hint="Let it answer all callers by your own decision: insource deploy promote RUN --force",
+    )
+
+
+def _require_audited(session: Session, version: Version, result: RunResult) -> None:
+    """Require a limit for documents where audits cannot count what the policy bounds.
+
+    Raises:
+        UserError: ``loss-not-audited``.
+    """
+    loss = version.loss
+    if session.config.rollout.slo is not None or loss == "documents":
+        return
+    if loss == "cloud":
+        why = "an audit does not tell whether the cloud's own answer is right"
+    else:
+        policy, most = result.routing and result.routing.policy, session.config.routing.most_fields
+        if policy is not None and most_counted(result.dataset.output, policy, most) is not None:
+            return
+        why = "the output contract sets no limit to what a document holds"
+    raise UserError(
+        "loss-not-audited",
+        f"The policy of {version.name} bounds the loss {loss!r}, and {why}. Audits can only count answers "
+        "that differ from the cloud's in any field.",
+        hint="State which share of the answers may differ: rollout.slo in insource.toml",
     )
 
 

@@ -40,6 +40,7 @@ audit_share = 1.0
 shadow_share = 1.0
 min_step_s = 0
 interval_s = 0.1
+audit_usd_per_day = inf
 """
 BILLING = "The invoice is wrong, I was charged twice."
 MODULE = "support.fitted_models"

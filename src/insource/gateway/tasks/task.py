@@ -18,7 +18,7 @@ from insource.gateway.tasks.line import Line
 from insource.gateway.tasks.local import TOO_LONG, LocalAnswerer
 from insource.gateway.ways.doubtful_fields import DOUBTFUL_FIELDS, LOW_CONFIDENCE
 from insource.gateway.ways.exact_cache import ALREADY_PAID, CACHED
-from insource.gateway.ways.ways import BY_RULE, Plan, Steps, Ways, as_asked
+from insource.gateway.ways.ways import BY_RULE, Plan, Steps, Ways, as_asked, by_policy
 from insource.routing.cascade import decide
 from insource.routing.certified import PROMPT_CHANGED
 from insource.types import Completion, Route
@@ -79,7 +79,7 @@ class InsourcedTask:
         self.cloud, self._without_cloud = open_cloud(self._settings, self._own, self.names)
         self._ways.open(self.names)
         if self.auditor is not None:
-            self.auditor.open(ask)
+            self.auditor.open(ask, lambda exchange: "cloud" in self._ways.plan(exchange, 0.0).use)
 
     def _version(self, own: TaskSettings) -> Answerer:
         """Return another version of the task, with slots of its own."""
@@ -187,7 +187,7 @@ class InsourcedTask:
         else:
             await self._answer_own(exchange, one, document)
         if self.auditor is not None and exchange.own and as_asked(exchange):
-            self.auditor.after(exchange, pick)
+            self.auditor.after(exchange, pick, by_policy=by_policy(exchange))
 
     async def _answer_own(self, exchange: Exchange, one: Answerer, document: str) -> None:
         """Answer a call that ``one`` may answer, by the first of its ways that does."""
@@ -236,6 +236,9 @@ class InsourcedTask:
         """Answer typed questions and record the end; the cloud or ``elsewhere`` answers doubtful ones."""
         asked, reason = exchange.decisions, NOT_INSOURCED
         assert asked is not None
+        if exchange.request.audit is not None:
+            await self._escalate_decisions(exchange, None, AUDIT, elsewhere)
+            return
         pick = self._pick(exchange)
         one = pick.answerer
         if asked.document is not None and one is not None and one.decider.answers(asked.questions):
@@ -249,10 +252,17 @@ class InsourcedTask:
                 if to == "local":
                     if self._decided(exchange, one) is not None:
                         await self._serve_locally(exchange, one, reason)
+                        if self.auditor is not None:
+                            self.auditor.after(exchange, pick)
                         return
                     reason = OTHER_OPTIONS
         elif one is None:
             reason = pick.reason
+        await self._escalate_decisions(exchange, one, reason, elsewhere)
+
+    async def _escalate_decisions(
+        self, exchange: Exchange, one: Answerer | None, reason: str, elsewhere: Elsewhere | None
+    ) -> None:
         if elsewhere is not None and not self._refuses(reason):
             self._reasons[reason] += 1
             exchange.take("cloud", exchange.model, reason)
