@@ -214,6 +214,16 @@ def most_of(output: OutputSpec, loss: Loss, weights: Mapping[str, float] | None 
     return None if place is None else _most(place, sides, frozenset(), "", weights or {})
 
 
+def most_counted(
+    output: OutputSpec, loss: Loss, weights: Mapping[str, float], most_fields: int | None
+) -> float | None:
+    """Return the most that a document can hold of what a loss counts: as stated, else by the contract."""
+    used = weights if loss == "weighted" else {}
+    if most_fields is not None and loss not in BY_DOCUMENT:
+        return most_fields * max(used.values(), default=1.0)
+    return most_of(output, loss, used)
+
+
 def _most(
     place: Place, sides: int, above: frozenset[int], path: str, weights: Mapping[str, float]
 ) -> float | None:

@@ -85,10 +85,10 @@ def weighted_evidence(
     Raises:
         ValueError: a weight is below 1 or above ``most_weight``.
     """
-    weights = np.asarray(weight, dtype=float)
-    if ((weights < 1) | (weights > np.asarray(most_weight) * (1 + 1e-9))).any():
-        raise ValueError(f"weights must be in [1, {most_weight}]")
-    values = (np.asarray(wrong, dtype=float) - boundary) * np.minimum(weights / most_weight, 1.0)
+    weights, most = np.asarray(weight, dtype=float), np.asarray(most_weight, dtype=float)
+    if ((weights < 1) | (weights > most * (1 + 1e-9))).any():
+        raise ValueError(f"weights must be at least 1, and at most the largest ones ({most.max():g})")
+    values = (np.asarray(wrong, dtype=float) - boundary) * np.minimum(weights / most, 1.0)
     return mean_evidence(values, 0.0, claim, -boundary, 1 - boundary, axis)
 
 

@@ -334,8 +334,9 @@ def _require_audited(session: Session, version: Version, result: RunResult) -> N
     if loss == "cloud":
         why = "an audit does not tell whether the cloud's own answer is right"
     else:
-        policy, most = result.routing and result.routing.policy, session.config.routing.most_fields
-        if policy is not None and most_counted(result.dataset.output, policy, most) is not None:
+        weights = result.routing.policy.weights if result.routing else {}
+        stated = session.config.routing.most_fields
+        if most_counted(result.dataset.output, loss, weights, stated) is not None:
             return
         why = "the output contract sets no limit to what a document holds"
     raise UserError(

@@ -277,7 +277,8 @@ class Auditor:
         found = {"loss": policy.loss, "wrong_fields": differs.wrong_fields, "fields": differs.fields}
         most = None
         if policy.loss not in BY_DOCUMENT:
-            most = most_counted(self._task.output, policy, self._registered.most_fields)
+            stated = self._registered.most_fields
+            most = most_counted(self._task.output, policy.loss, policy.weights, stated)
         if most is None:  # documents, or fields without a limit, of which no test is valid
             loss = policy.loss if policy.loss in BY_DOCUMENT else "documents"
             return {**found, "loss": loss, "wrong": differs.wrong_fields > 0}

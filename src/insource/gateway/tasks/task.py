@@ -8,8 +8,9 @@ from typing import Any
 
 from insource.gateway.call.decisions_api import DecisionRequest, decisions_body
 from insource.gateway.call.exchange import Exchange, describe_policy
-from insource.gateway.rollout.auditor import Ask, Auditor
+from insource.gateway.rollout.auditor import Auditor
 from insource.gateway.rollout.controller import Controller
+from insource.gateway.rollout.second_answer import Ask
 from insource.gateway.rollout.traffic import Pick, Traffic
 from insource.gateway.settings import AUTO, GatewaySettings, TaskSettings
 from insource.gateway.tasks.answerer import NOT_INSOURCED, OTHER_FORMAT, OVERLOADED, Answerer
