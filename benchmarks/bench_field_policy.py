@@ -8,18 +8,23 @@ on its test records, whose documents neither trained nor calibrated.
 
 from __future__ import annotations
 
+import timeit
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from claims import Claims, parser
 
 from insource.evaluation.stage import load as load_evaluation
+from insource.routing.bounds.losses import WRONG, Counting, most_of
 from insource.routing.cascade import fit_bound
-from insource.routing.losses import WRONG, Counting, most_of
-from insource.routing.partial import field_of, fields_of, fit_fields, least_confidences
+from insource.routing.ways.certified import certified, changed
+from insource.routing.ways.partial import doubtful, field_of, fields_of, fit_fields, least_confidences
+from insource.routing.ways.rules import CallFacts, rule_for
 from insource.runs.folders import RunStore
 from insource.runs.result import load
-from insource.types import EvalRecord, JsonSchema
+from insource.types import Completion, EvalRecord, JsonSchema, Task
+from insource.types.ways import Rule
 
 BOUNDS, DELTA = (0.1, 0.05, 0.02, 0.01), 0.05
 
@@ -49,6 +54,26 @@ def served(
     return here / total, wrong / here if here else 0.0
 
 
+def choosing_ways(claims: Claims, output: JsonSchema) -> None:
+    """What a call costs more before anything is asked: as certified, its rule, its doubtful fields."""
+    task = Task(name="task", instruction="Extract the fields. " * 100, output=output)
+    known, names = certified(task), fields_of(output)
+    rules = tuple(Rule(users=(f"user-{n}",), hours="22:00-06:00", use=("local",)) for n in range(20))
+    call = CallFacts(datetime(2026, 11, 28, 23, tzinfo=UTC), user="user-19")
+    policy = fit_fields((), output, {}, most=None, max_error=0.1, delta=DELTA)
+    policy = policy.model_copy(update={"threshold": 0.5})
+    answer = Completion(text="{}", field_confidences=dict.fromkeys(names, 0.7))
+
+    def once() -> None:
+        changed(known, prompt=task.instruction, schema=output.definition)
+        rule_for(rules, call, "expensive")
+        doubtful(policy, answer, names)
+
+    times = 2_000
+    ms = min(timeit.repeat(once, number=times, repeat=5)) / times * 1_000
+    claims.add("choosing the ways of a call: a prompt of 2 kB, 20 rules, all fields", ms, "ms", at_most=0.2)
+
+
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--workspace", type=Path, required=True, help="workspace of a finished run")
@@ -60,6 +85,7 @@ def main() -> None:
         raise SystemExit("The newest run chose no arm with fields.")
     calibration, test = (records_of(runs, result.served.arm, split) for split in ("calibration", "test"))
     names, most = fields_of(output), most_of(output, "fields")
+    choosing_ways(claims, output)
     claims.add("calibration documents, test documents", len(calibration), f"and {len(test)}")
     for bound in BOUNDS:
         known = Counting("fields", most or 1).judged(calibration)

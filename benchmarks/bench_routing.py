@@ -28,9 +28,9 @@ from sklearn.linear_model import LogisticRegression
 
 from insource.foundation.rng import generator
 from insource.models.fitted.labels import NGRAMS, LabelModel
+from insource.routing.bounds.losses import Counted, judged
 from insource.routing.cascade import decide, fit_bound
 from insource.routing.gain import fit_gain
-from insource.routing.losses import Counted, judged
 from insource.types.routing import Loss
 
 RECORDS = 10_000

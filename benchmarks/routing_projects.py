@@ -16,7 +16,7 @@ from routing_draws import Answers, naive, ours, redraw, served
 from insource.arms.registry import ARMS
 from insource.cli.options import open_session
 from insource.evaluation.stage import load as load_evaluated
-from insource.routing.losses import Counting, most_of
+from insource.routing.bounds.losses import Counting, most_of
 from insource.runs.folders import RunStore
 from insource.runs.result import load as load_result
 from insource.types import EvalRecord, OutputSpec, RunResult

@@ -20,6 +20,7 @@ from insource.store.database import open_database
 from insource.workflow.anchor_checks import LocalSide, accept_cloud
 from insource.workflow.anchors import add_anchors
 from insource.workflow.build import build_dataset
+from insource.workflow.train import train_model
 
 
 @pytest.fixture(autouse=True)
@@ -103,10 +104,11 @@ def test_anchors_that_leak_into_training_are_refused_with_their_rows(anchored):
     assert refused.value.details == (f"leak is nearly row {trained.row_id}",)
 
     anchored.write("data.jsonl", range(30, 110))  # 30 of the anchors are rows now
-    build_dataset(anchored.session())
-    with pytest.raises(DataError) as leaked:
-        anchored.check()
-    assert leaked.value.code == "anchors-leaked"
+    dataset, task = build_dataset(anchored.session())
+    for act in (anchored.check, lambda: train_model(anchored.session(), dataset, task, None)):
+        with pytest.raises(DataError) as leaked:
+            act()
+        assert leaked.value.code == "anchors-leaked"
     assert anchored.cloud.seen == []
 
 

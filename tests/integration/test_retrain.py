@@ -20,6 +20,7 @@ from support.retraining import (
 from support.walks import session_on
 
 from insource import pipeline
+from insource.dataset.fresh import read_fresh
 from insource.dataset.review.ranked import FILE_NAME as QUEUE_FILE
 from insource.dataset.review.ranked import read_ranked
 from insource.dataset.review.workbench import FieldVerdict
@@ -31,6 +32,7 @@ from insource.logs.query import Log
 from insource.store.deployments.audits import add_audits
 from insource.store.deployments.registry import deployment_of, events, open_registry, record_event, swap
 from insource.types.deployment import Audit, DeploymentEvent
+from insource.types.ways import WAITS_FOR_A_PERSON
 from insource.workflow.anchors import add_anchors
 from insource.workflow.champion import champion_of
 from insource.workflow.promote import keep_champion
@@ -111,6 +113,23 @@ def test_a_cycle_without_a_reason_is_none_and_names_what_to_label(champion):
         item = bench.item("to-label", "ann", first)
     assert item.row.row_id == queue.rows[0].row_id
     assert item.reasons == queue.rows[0].reasons
+
+
+def test_what_waited_for_a_person_is_one_row_once_it_is_decided_and_collected(champion):
+    session, _ = champion
+    workspace = session.project.workspace
+    (waits,) = answered(
+        workspace, documents(NEW, 1, seed=6), to="local", model="small", reason=WAITS_FOR_A_PERSON
+    )
+    with open_workbench(session) as bench:
+        index = bench.following("waiting", "ann")
+        item = bench.item("waiting", "ann", index)
+        bench.save("ann", index, [FieldVerdict(item.fields[0].pointer, "edited", text="shipping")])
+    retrain(again(session), never)
+    (row,) = read_fresh(session.project.fresh_path)
+    assert (row.row_id, row.output, row.provenance.label) == (waits, "shipping", "checked")
+    with open_workbench(again(session)) as bench:
+        assert [one.row_id for one in bench.rows].count(waits) == 1
 
 
 def test_what_an_audit_found_wrong_comes_first_though_the_model_was_sure(champion):

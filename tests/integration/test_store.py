@@ -21,6 +21,9 @@ from insource.store.calls import rollups as _rollups
 from insource.store.calls import tombstones as _tombstones
 from insource.store.calls.calls import call_stats, find_calls, get_call, insert_calls
 from insource.store.database import METADATA, open_database
+from insource.store.deployments import audits as _audits
+from insource.store.deployments import checks as _checks
+from insource.store.deployments import registry as _registry
 from insource.store.looks import keep_inputs, looked, looks_at, record_look, without_inputs
 from insource.store.spool import progress as _segments
 from insource.types import Call, Route, Usage
@@ -164,6 +167,8 @@ def test_the_revisions_make_the_schema_the_code_expects(database):
         _feedback.FEEDBACK,
     }
     tables |= {_tombstones.PURGES, _tombstones.TOMBSTONES, _keys.KEYS, _keys.SPEND, _keys.REQUESTS}
+    tables |= {_registry.DEPLOYMENTS, _registry.EVENTS, _audits.AUDITS, _audits.ANCHOR_CHECKS}
+    tables |= {_checks.CHECKS}
     assert tables == set(METADATA.tables.values())
     with database.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []

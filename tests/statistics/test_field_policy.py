@@ -5,7 +5,7 @@ import pytest
 from scipy import special
 
 from insource.foundation.rng import generator
-from insource.routing.partial import Fields, field_threshold
+from insource.routing.ways.partial import Fields, field_threshold
 from insource.stats.intervals import clopper_pearson
 
 DELTA, FIELDS = 0.05, 6

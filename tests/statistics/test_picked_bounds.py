@@ -7,8 +7,8 @@ import pytest
 from support.bound_starts import DELTA, Binormal
 
 from insource.foundation.rng import generator
-from insource.routing.frontier import BOUNDS, frontier
-from insource.routing.losses import Counted, judged
+from insource.routing.bounds.frontier import BOUNDS, frontier
+from insource.routing.bounds.losses import Counted, judged
 from insource.stats.intervals import clopper_pearson
 
 POPULATION = Binormal(0.7, 0.2)

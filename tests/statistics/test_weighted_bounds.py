@@ -8,7 +8,7 @@ from scipy import special
 from support.field_bounds import DELTA
 
 from insource.foundation.rng import generator
-from insource.routing.losses import Counted, judged
+from insource.routing.bounds.losses import Counted, judged
 from insource.stats.intervals import clopper_pearson
 
 WEIGHTS = np.array([10.0, 3.0, 1.0, 1.0, 1.0])

@@ -93,11 +93,11 @@ def stand_in(folder):
     return make_model
 
 
-def finished_project(folder):
+def finished_project(folder, config=CONFIG):
     """Write a project of 240 tickets with one finished run; the n-gram model answers in it."""
     lines = "".join(json.dumps(row) + "\n" for row in source_rows(240))
     (folder / "data.jsonl").write_text(lines, encoding="utf-8")
-    (folder / "insource.toml").write_text(CONFIG, encoding="utf-8")
+    (folder / "insource.toml").write_text(config, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline, "make_model", stand_in(folder / "engine"))
         result = walk()(session_on(folder))
@@ -105,7 +105,18 @@ def finished_project(folder):
     return folder
 
 
-def answered(workspace, texts, *, to="cloud", model="big", confidence=0.3, answers=None, tags=None):
+def answered(
+    workspace,
+    texts,
+    *,
+    to="cloud",
+    model="big",
+    confidence=0.3,
+    answers=None,
+    tags=None,
+    fields=(),
+    reason="",
+):
     """Record live calls that were answered by the cloud, or here; return their ids, oldest first."""
     found = []
     with Recorder.open(workspace) as recorder:
@@ -120,12 +131,12 @@ def answered(workspace, texts, *, to="cloud", model="big", confidence=0.3, answe
                 endpoint="chat",
                 tags=tags,
             )
-            reason = "low-confidence" if to == "cloud" else "confident"
+            why = reason or ("low-confidence" if to == "cloud" else "confident")
             recording.end(
                 response_text=(answers or {}).get(text, label),
                 finish_reason="stop",
                 model_answered=model,
-                route=Route(to=to, model=model, reason=reason, confidence=confidence),
+                route=Route(to=to, model=model, reason=why, confidence=confidence, cloud_fields=fields),
             )
             found.append(recording.call_id)
     return found

@@ -11,7 +11,7 @@ from insource.config.rollout import RolloutSection
 from insource.evaluation.differences import differing
 from insource.foundation.errors import UserError
 from insource.gateway.server import GatewayServer
-from insource.gateway.settings import GatewaySettings, HttpCloud, Registered, TaskSettings
+from insource.gateway.settings import GatewaySettings, HttpCloud, Registered, TaskSettings, WaySettings
 from insource.lifecycle.transitions import nothing_deployed
 from insource.models.protocol import ModelInfo
 from insource.store.deployments.registry import deployment_of, events, open_registry, swap
@@ -122,7 +122,7 @@ def gateway(
             digest=f"digest of {name}",
             local=models.get(name),
             rollout=section,
-            **({} if ways is None else {"ways": ways}),
+            ways=ways or WaySettings(),
         )
 
     @contextmanager
@@ -146,12 +146,12 @@ def gateway(
         yield server
 
 
-def ask(server, document="Pump", user=None, **more):
+def ask(server, document="Pump", user=None, model="specs", **more):
     """Return the answer's text, and how it was routed."""
     headers = {} if user is None else {"x-insource-user": user}
     with openai.OpenAI(base_url=server.url, api_key="sk-x", max_retries=0) as client:
         reply = client.chat.completions.with_raw_response.create(
-            model="specs",
+            model=model,
             messages=[{"role": "user", "content": document}],
             extra_headers=headers,
             **more,

@@ -22,8 +22,8 @@ from insource.foundation.canonical import digest
 from insource.models.fitted.model import request_to
 from insource.models.protocol import Model, Request
 from insource.routing.cascade import decide
-from insource.routing.partial import doubtful, fields_of, merged
-from insource.routing.stages import StagedModel
+from insource.routing.ways.partial import doubtful, fields_of, merged
+from insource.routing.ways.stages import StagedModel
 from insource.types import Arm, EvalRecord, Example, JsonSchema, Policy, Task
 from insource.types.ways import FieldPolicy
 

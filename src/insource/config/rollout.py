@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -70,6 +70,12 @@ class RolloutSection(Frozen):
     anchors_usd_per_day: float = Field(
         1.0, ge=0, description="Most money for anchors a day; they wait when it is spent (USD)."
     )
+    on_cloud_trouble: Literal["tell", "serve-locally"] = Field(
+        "tell",
+        description="What a gateway does while the anchors say that the cloud moved, or the cloud answers no "
+        "call: `tell` raises an alert; `serve-locally` also serves valid doubtful answers here, instead of "
+        "asking the cloud, with the reason `cloud-moved`.",
+    )
     shadow_share: float = Field(
         0.1,
         gt=0,
@@ -84,7 +90,7 @@ class RolloutSection(Frozen):
         5, gt=0, description="Failures of the local model among its last 50 calls that break the circuit."
     )
     max_invalid: int = Field(
-        3,
+        10,
         gt=0,
         description="Answers outside the contract or cut short among the last 100 that break the circuit.",
     )
@@ -94,7 +100,8 @@ class RolloutSection(Frozen):
     max_escalation_ratio: float = Field(
         2.0,
         gt=1,
-        description="Escalated share, as a multiple of the calibrated one, that breaks the circuit (ratio).",
+        description="Odds of an escalation, as a multiple of the calibrated odds, that break the circuit "
+        "(ratio).",
     )
     cool_down_s: float = Field(
         300.0, ge=0, description="Time before a version that was rolled back may be deployed again (seconds)."

@@ -29,7 +29,6 @@ from insource.types import Call, Dropped, Row, Split
 
 FILE_NAME = "fresh.jsonl"
 KNOWN, ANCHOR, SUPERSEDED = "already-known", "anchor", "same-document"
-NOT_ALLOWED = "teacher-not-allowed"
 _PAGE = 200
 
 
@@ -69,7 +68,7 @@ class FreshRows:
                 origin = item.provenance.model_copy(update={"source": SOURCE, "line": None})
                 item = item.model_copy(update={"provenance": origin, "line": None})
                 if problem := self._refuses(item):
-                    yield Dropped(row_id=item.row_id, line=None, reason=NOT_ALLOWED, detail=problem)
+                    yield Dropped(row_id=item.row_id, line=None, reason="teacher-not-allowed", detail=problem)
                     continue
             yield item
 
@@ -208,7 +207,7 @@ def _better(earlier: Row | None, row: Row) -> Row:
 def _with_cloud(row: Row, call: Call, earlier: Row | None) -> Row:
     """Return the row with the cloud's answer to its document beside its label, where there is one."""
     outputs = dict(earlier.cloud_outputs) if earlier is not None else {}
-    by_cloud = call.route is None or call.route.to == "cloud"
+    by_cloud = call.route is None or (call.route.to == "cloud" and not call.route.cloud_fields)
     if by_cloud and call.outcome == "ok" and call.response_text.strip():
         outputs[call.model_answered or call.model_asked] = call.response_text
     return row.model_copy(update={"cloud_outputs": outputs})

@@ -24,6 +24,8 @@ from insource.gateway.tasks.task import InsourcedTask
 from insource.gateway.tasks.tasks import Tasks
 
 RETENTION_INTERVAL_S = 60.0
+FINISH_S = 2.0
+"""How long a gateway that stops waits for its audits; a lost one is no evidence for either side."""
 
 
 def create_app(settings: GatewaySettings) -> Gateway:
@@ -92,7 +94,7 @@ class Gateway:
         await asyncio.gather(*running, *self._settling, return_exceptions=True)
         for task in self._tasks.all:
             if task.auditor is not None and task.controller is not None:
-                await task.auditor.finish()
+                await task.auditor.finish(FINISH_S)
                 await asyncio.to_thread(task.controller.close)
         self._live.retire()
         for task in self._tasks.all:

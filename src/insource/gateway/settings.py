@@ -18,7 +18,7 @@ from insource.logs.recorder import Recorder
 from insource.models.protocol import Model, Request
 from insource.providers.billing import billing_of
 from insource.providers.prices import Priced, PriceTable
-from insource.routing.rules import Fail
+from insource.routing.ways.rules import Fail
 from insource.types import Completion, Policy, Task, Usage
 from insource.types.anchors import Attribution
 from insource.types.certified import Certified
@@ -92,11 +92,16 @@ class WaySettings:
 class Anchors(Protocol):
     """Tells from rows that people labelled whether the cloud moved, or the local model.
 
-    ``turn`` never waits: it returns what was found last, None without anchors. ``problem`` says why a round
-    could not be asked.
+    ``turn`` never waits: it returns what was found last of ``version``, ``open`` before anything was, and
+    None only where there are no anchors. ``problem`` says why a round could not be asked. ``not_before`` is
+    since when audits of a version count at most: since an operator accepted the cloud as it is.
+    ``cloud_trouble`` says why doubtful answers are to be served here, empty while the cloud is asked.
     """
 
     problem: str
+    cloud_trouble: str
+
+    def not_before(self, version: str) -> datetime | None: ...
 
     def turn(
         self, harm: Harm | None, version: str, answer: Callable[[str], str | None] | None

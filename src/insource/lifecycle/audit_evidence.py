@@ -77,7 +77,7 @@ def change_logs(audits: Sequence[Audit], boundary: float) -> Floats:
     return np.array(found, dtype=float)
 
 
-def counted(audits: Sequence[Audit]) -> tuple[Floats, Floats]:
+def lost_and_counted(audits: Sequence[Audit]) -> tuple[Floats, Floats]:
     """Return what is wrong in each audit, and what its loss counts."""
     lost = [float(one.wrong) if one.lost is None else one.lost for one in audits]
     return np.array(lost, dtype=float), np.array([one.counted for one in audits], dtype=float)
@@ -89,7 +89,7 @@ def _of_documents(audits: Sequence[Audit]) -> bool:
 
 def _losses(audits: Sequence[Audit], boundary: float) -> Floats:
     """Return a loss in [0, 1] for each audit; its mean is above the boundary where what is wrong is."""
-    lost, of = counted(audits)
+    lost, of = lost_and_counted(audits)
     if _of_documents(audits):
         return lost
     return ratio_losses(lost, of, [one.most for one in audits], boundary)

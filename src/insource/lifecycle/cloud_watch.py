@@ -58,7 +58,7 @@ class CloudCallFact(NamedTuple):
 def cloud_findings(
     facts: Sequence[CloudCallFact], price: UnitPrice, is_ended: Callable[[str], bool]
 ) -> tuple[CloudFinding, ...]:
-    """Return what changed in these calls, oldest first within a model.
+    """Return what changed in these calls, oldest first.
 
     ``price`` tells what a call would have cost on another day, and ``is_ended`` whether a list of models says
     that one is deprecated.
@@ -69,16 +69,27 @@ def cloud_findings(
         calls = [fact for fact in facts if fact.asked == model]
         found += [*_versions(model, calls), *_prices(model, calls, price), *_outages(model, calls)]
         found += _ends(model, calls, is_ended)
-    return tuple(found)
+    first: dict[str, CloudFinding] = {}
+    for one in sorted(found, key=lambda one: one.since):
+        first.setdefault(one.key, one)
+    return tuple(first.values())
 
 
-def read_facts(database: Database, task: str, since: datetime) -> tuple[CloudCallFact, ...]:
-    """Return the latest calls of a task that went to a cloud, oldest first, those with anchors included."""
+def read_facts(
+    database: Database, task: str, since: datetime, *, escalated: bool = False
+) -> tuple[CloudCallFact, ...]:
+    """Return the latest calls of a task that went to a cloud, oldest first, those with anchors included.
+
+    With ``escalated``, only those that a gateway routed there: among others are refusals of its own, which
+    look like those of a cloud.
+    """
     error = func.json_extract(CALLS.c.payload, "$.error").label("error")
+    to = CALLS.c.route_to
+    routed = to == "cloud" if escalated else or_(to.is_(None), to != "local")
     query = (
         select(CALLS, error)
         .where(CALLS.c.task == task, CALLS.c.started_at >= to_microseconds(since))
-        .where(or_(CALLS.c.route_to.is_(None), CALLS.c.route_to != "local"), CALLS.c.simulated.is_(False))
+        .where(routed, CALLS.c.simulated.is_(False))
         # An audit that was refused here went to no cloud.
         .where(or_(CALLS.c.route_to.is_not(None), CALLS.c.source != "audit"))
         .order_by(CALLS.c.started_at.desc(), CALLS.c.call_id.desc())
@@ -102,6 +113,14 @@ def _fact(row: Any) -> CloudCallFact:
         ),
         cost_usd=from_nano_usd(row.cost_nano_usd),
     )
+
+
+def outage_now(facts: Sequence[CloudCallFact]) -> str:
+    """Return what is to be said of a cloud whose last calls, under whatever name, all got no answer."""
+    last = facts[-FAILURES:]
+    if len(last) < FAILURES or not all(map(_unanswered, last)):
+        return ""
+    return f"the last {FAILURES} calls to the cloud got no answer, since {iso(last[0].at)}"
 
 
 def _versions(model: str, calls: Sequence[CloudCallFact]) -> Iterator[CloudFinding]:

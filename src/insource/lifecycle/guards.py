@@ -11,6 +11,8 @@ Outcome = Literal["valid", "invalid", "failed"]
 FAILURES_IN, INVALID_IN, LATENCIES_IN, ESCALATED_IN = 50, 100, 100, 200
 # An escalated share counts only from this many calls on: a version that never escalated in calibration may.
 FEWEST_ESCALATED = 20
+# A window of a version that escalates as calibrated trips its guard with this probability at most.
+BY_CHANCE = 1e-6
 
 
 class Guards:
@@ -22,6 +24,7 @@ class Guards:
     def __init__(self, section: RolloutSection, escalated: float) -> None:
         self._section = section
         self._expected = escalated
+        self._most_escalated = most_escalated(escalated, section.max_escalation_ratio)
         self.tripped = ""
         self.reset()
 
@@ -55,8 +58,22 @@ class Guards:
             if p95 > slowest:
                 return f"the 95th percentile of its last {LATENCIES_IN} answers is {p95:.2f} s"
         escalated = sum(self._escalated)
-        most = max(FEWEST_ESCALATED, section.max_escalation_ratio * self._expected * ESCALATED_IN)
-        if len(self._escalated) == ESCALATED_IN and escalated > most:
+        if len(self._escalated) == ESCALATED_IN and escalated > self._most_escalated:
             expected = f"calibration expected {self._expected:.0%}"
             return f"{escalated} of its last {ESCALATED_IN} calls were escalated; {expected}"
         return ""
+
+
+def most_escalated(expected: float, ratio: float) -> int:
+    """Return how many of the last ``ESCALATED_IN`` calls may be escalated where a share of them is expected.
+
+    ``ratio`` multiplies the odds, so that a large share can be exceeded, too. Chance alone exceeds it in one
+    of a million windows at most.
+    """
+    from scipy.stats import binom
+
+    if expected >= 1:
+        return ESCALATED_IN
+    odds = ratio * expected / (1 - expected)
+    by_chance = int(binom.isf(BY_CHANCE, ESCALATED_IN, expected))
+    return max(FEWEST_ESCALATED, round(ESCALATED_IN * odds / (1 + odds)), by_chance)

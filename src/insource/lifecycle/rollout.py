@@ -15,12 +15,12 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 from insource.config.rollout import RolloutSection
-from insource.lifecycle.audit_evidence import OF_DOCUMENTS, change_logs, counted, last_log
+from insource.lifecycle.audit_evidence import OF_DOCUMENTS, change_logs, last_log, lost_and_counted
 from insource.types.anchors import Cause
 from insource.types.deployment import Audit, Deployment, Version
 from insource.types.routing import Loss
 
-Move = Literal["advance", "promote", "hold", "roll-back"]
+Move = Literal["advance", "widen", "promote", "hold", "roll-back"]
 COUNTED = {"fields": "fields", "invented": "values, as invented", "weighted": "fields by their weight"}
 """What a loss counts, where it does not count documents."""
 
@@ -92,7 +92,7 @@ def evidence_of(audits: Sequence[Audit], slo: float, section: RolloutSection, *,
 
 
 def _share(audits: Sequence[Audit]) -> float:
-    lost, of = counted(audits)
+    lost, of = lost_and_counted(audits)
     return float(lost.sum() / of.sum()) if of.sum() else 0.0
 
 
@@ -102,14 +102,17 @@ def next_step(
     section: RolloutSection,
     now: datetime,
     *,
+    in_canary: bool,
     cause: Cause | None = None,
 ) -> Step:
-    """Return what to do with the challenger in canary, or else with the champion.
+    """Return what to do with the challenger ``in_canary``, or else with the champion.
+
+    A canary that was restricted to some calls is widened to all of them before it is promoted: nothing is
+    known of the others.
 
     ``cause`` is what anchors say, None without anchors. With them, only trouble of the local model rolls
     back; while they leave it open, the step is held.
     """
-    in_canary = deployment.stage == "canary"
     shown = f"{evidence.harm_wrong} of {evidence.harm_n} audited answers differ from the cloud's"
     shown += _of_loss(evidence.loss, evidence.harm_share)
     if harmful(evidence, section, in_canary=in_canary):
@@ -131,7 +134,11 @@ def next_step(
         return Step("hold", f"safe, and waits for {section.min_step_s:.0f} s at this step", evidence)
     higher = [one for one in section.shares if one > deployment.share]
     safe = f"shown to be below {bound} wrong: {since}"
-    return Step("advance", safe, evidence, higher[0]) if higher else Step("promote", safe, evidence, 1.0)
+    if higher:
+        return Step("advance", safe, evidence, higher[0])
+    if deployment.only:
+        return Step("widen", safe, evidence, section.shares[0])
+    return Step("promote", safe, evidence, 1.0)
 
 
 def audit_probability(section: RolloutSection, share: float) -> float:

@@ -46,7 +46,12 @@ def in_canary(
 
 def advanced(before: Deployment, share: float, now: datetime) -> Deployment:
     """Let the challenger answer a larger share of the calls."""
-    return before.model_copy(update={"share": share, "step_since": now, "held": ""})
+    return before.model_copy(update={"share": share, **_step(before, now)})
+
+
+def widened(before: Deployment, share: float, now: datetime) -> Deployment:
+    """Open a canary that was restricted to some calls to all of them, at the first share again."""
+    return before.model_copy(update={"share": share, "only": {}, **_step(before, now)})
 
 
 def promoted(before: Deployment, now: datetime) -> Deployment:
@@ -69,30 +74,53 @@ def promoted(before: Deployment, now: datetime) -> Deployment:
             "stage": "idle",
             "share": 0.0,
             "champion_since": now,
-            "step_since": now,
+            "champion_revision": before.revision + 1,
             "only": {},
-            "held": "",
+            **_step(before, now),
         }
     )
 
 
 def rolled_back(before: Deployment, now: datetime) -> Deployment:
-    """Withdraw the challenger; without one, go back from the champion to the version before it, or the cloud.
+    """Withdraw the challenger; without one, roll back the champion.
 
     Raises:
         UserError: ``nothing-to-roll-back``.
     """
-    cleared = {"stage": "idle", "share": 0.0, "step_since": now, "only": {}, "held": ""}
-    if before.challenger is not None:
-        return before.model_copy(update={**cleared, "challenger": None})
+    return champion_rolled_back(before, now) if before.challenger is None else withdrawn(before, now)
+
+
+def withdrawn(before: Deployment, now: datetime) -> Deployment:
+    """Withdraw the challenger."""
+    idle: dict[str, object] = {"challenger": None, "stage": "idle", "share": 0.0, "only": {}}
+    return before.model_copy(update={**idle, **_step(before, now)})
+
+
+def champion_rolled_back(before: Deployment, now: datetime) -> Deployment:
+    """Go back from the champion to the version before it, or to the cloud; the challenger stays as it is.
+
+    Raises:
+        UserError: ``nothing-to-roll-back``.
+    """
     if before.champion is None:
         raise UserError(
             "nothing-to-roll-back",
             f"No version of {before.task!r} answers calls; the cloud does.",
             hint="See what happened: insource deploy history",
         )
-    back = {"champion": before.previous, "previous": None, "champion_since": now}
-    return before.model_copy(update={**cleared, **back})
+    return before.model_copy(
+        update={
+            "champion": before.previous,
+            "previous": None,
+            "champion_since": now,
+            "champion_revision": before.revision + 1,
+        }
+    )
+
+
+def _step(before: Deployment, now: datetime) -> dict[str, object]:
+    """Return where a new step begins: at the revision that it will have."""
+    return {"step_since": now, "step_revision": before.revision + 1}
 
 
 def _require_free(before: Deployment, version: Version) -> None:
@@ -119,9 +147,9 @@ def _challenged(
         update={
             "challenger": version,
             "challenger_since": before.challenger_since if same else now,
-            "step_since": now,
+            "challenger_revision": before.challenger_revision if same else before.revision + 1,
+            **_step(before, now),
             "salt": before.salt if same else secrets.token_hex(8),
             "only": dict(only) if only is not None else before.only if same else {},
-            "held": "",
         }
     )

@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from insource.routing.coverage import covers
-from insource.routing.frontier import BOUNDS, frontier
-from insource.routing.losses import Counted, Judged, judged
-from insource.routing.reasons import reason
+from insource.routing.bounds.coverage import covers
+from insource.routing.bounds.frontier import BOUNDS, frontier
+from insource.routing.bounds.losses import Counted, Judged, judged
+from insource.routing.bounds.reasons import reason
 from insource.types import Policy
 
 LocalAnswer = Literal["valid", "invalid", "failed"]

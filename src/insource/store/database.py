@@ -6,6 +6,8 @@ its own module; the schema comes from the Alembic revisions in ``migrations``.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import functools
 import os
 import secrets
@@ -207,9 +209,17 @@ def open_database(
 
 
 def _make_file(path: Path) -> None:
+    """Make the file for its owner alone, unless it is there; SQLite gives -wal and -shm the same mode.
+
+    A file that is there is not opened: to close it would drop the locks of every connection that this process
+    has to it (POSIX), and another process would take itself for the last one and remove the write-ahead log.
+    """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives -wal and -shm the same mode
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        if path.is_file() and not os.access(path, os.R_OK | os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     except OSError as error:
         raise _unwritable(path, error.strerror or str(error)) from error
 

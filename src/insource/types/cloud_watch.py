@@ -30,4 +30,6 @@ class CloudFinding(Frozen):
     @property
     def key(self) -> str:
         """What tells this finding from others, so that it is told once."""
-        return "|".join((self.kind, self.model, self.now if self.kind != "outage" else str(self.since)))
+        if self.kind == "model-version":  # callers may have several names for one model
+            return f"{self.kind}|{self.before}|{self.now}"
+        return f"{self.kind}|{self.model}|{self.now if self.kind != 'outage' else self.since}"

@@ -25,6 +25,7 @@ EventKind = Literal[
     "alert",
     "anchors",
     "retrain",
+    "unreadable",
 ]
 
 
@@ -50,8 +51,9 @@ class Deployment(Frozen):
 
     The ``champion`` answers the calls that the ``challenger`` does not; without a champion, the cloud does.
     A ``canary`` challenger answers ``share`` of the calls, by a hash of the caller and ``salt``; ``only``
-    restricts it to calls with these tags. ``held`` says why the ladder holds its step, and is empty while
-    it moves. ``previous`` is what a rollback of the champion goes back to.
+    restricts it to calls with these tags. ``previous`` is what a rollback of the champion goes back to. The
+    ``…_revision`` of a version or step is the one that it began at: evidence is told apart by it, because
+    clocks jump.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -65,9 +67,11 @@ class Deployment(Frozen):
     champion_since: datetime
     challenger_since: datetime
     step_since: datetime
+    champion_revision: int = 0
+    challenger_revision: int = 0
+    step_revision: int = 0
     salt: str = ""
     only: dict[str, str] = {}
-    held: str = ""
 
 
 class DeploymentEvent(Frozen):

@@ -19,7 +19,13 @@ from insource.lifecycle.anchors.attribution import Harm
 from insource.lifecycle.anchors.harm import first_harm
 from insource.lifecycle.anchors.kept import AnchorSet, alone, anchors_of, keep
 from insource.lifecycle.anchors.schedule import due
-from insource.lifecycle.anchors.standing import ACCEPTED, accepted_since, standing
+from insource.lifecycle.anchors.standing import (
+    ACCEPTED,
+    accepted_since,
+    counted,
+    harm_since_accepted,
+    standing,
+)
 from insource.lifecycle.rollout import slo_of
 from insource.logs.anchors import recorded, spent_on_anchors, tagged
 from insource.logs.paid import MAX_TIMEOUTS_IN_A_ROW
@@ -38,6 +44,7 @@ from insource.types.anchors import Anchor, Attribution, FirstAnswer
 from insource.types.deployment import AnchorCheck, Deployment, DeploymentEvent, EventKind, Version
 from insource.workflow.anchors import busy, refuse_leaks
 from insource.workflow.ask_cloud import cloud_model, cloud_prompt
+from insource.workflow.cloud_watch import version_noticed_at
 from insource.workflow.deployed import Deployed, Opened
 from insource.workflow.serve import deployed
 from insource.workflow.session import Session
@@ -98,8 +105,17 @@ def anchors_status(session: Session) -> Attribution | None:
         if deployment is not None and (watched := _watched(deployment)) is not None:
             in_canary, version = watched == deployment.challenger, watched.name
             since = deployment.challenger_since if in_canary else deployment.champion_since
-            audits = audits_of(registry, task, since=since, version=version)
+            found = audits_of(registry, task, since=since, version=version)
+            audits = counted(found, accepted_since(events(registry, task)))
             harm = first_harm(audits, slo, section, in_canary=in_canary)
+        return standing(registry, workspace, task, section, harm=harm, version=version, slo=slo)
+
+
+def standing_of(session: Session, task: str, harm: Harm | None, version: str) -> Attribution | None:
+    """Return what the recorded answers say of a version, None without anchors. Raises as ``standing``."""
+    with open_registry(session.project.workspace) as registry:
+        slo = _accepted(session, deployment_of(registry, task))
+        workspace, section = session.project.workspace, session.config.rollout
         return standing(registry, workspace, task, section, harm=harm, version=version, slo=slo)
 
 
@@ -184,7 +200,9 @@ class _Checking:
     def run(self, harm: Harm | None, *, forced: bool) -> Asked:
         section, now = self._session.config.rollout, self._session.clock.now()
         known = events(self._registry, self._task.name)
-        checks = anchor_checks_of(self._registry, self._task.name, since=accepted_since(known))
+        accepted = accepted_since(known)
+        harm = harm_since_accepted(harm, accepted)
+        checks = anchor_checks_of(self._registry, self._task.name, since=accepted)
         waiting = due(
             [one.anchor_id for one in self._kept.anchors],
             checks,
@@ -192,6 +210,7 @@ class _Checking:
             every_s=section.anchors_every_s,
             harm_since=harm.since if harm is not None else None,
             forced=forced,
+            moved_at=version_noticed_at(known),
         )
         asked, stopped = 0, ""
         if waiting:

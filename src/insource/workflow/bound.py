@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from insource.config.routing import RoutingSection
 from insource.foundation.errors import ConfigError
+from insource.routing.bounds.coverage import known_groups
+from insource.routing.bounds.frontier import BOUNDS, pickable
+from insource.routing.bounds.groups import new_groups, unseen
+from insource.routing.bounds.losses import Counting, Judged, most_counted, unknown_weights
+from insource.routing.bounds.reasons import instead
 from insource.routing.cascade import fit_bound, median
-from insource.routing.coverage import known_groups
-from insource.routing.frontier import BOUNDS, pickable
-from insource.routing.groups import new_groups, unseen
-from insource.routing.losses import Counting, Judged, most_counted, unknown_weights
-from insource.routing.reasons import instead
 from insource.types import EvalRecord, JsonSchema, Policy, Task
 from insource.types.routing import Feasible, Loss
 

@@ -12,7 +12,7 @@ from insource.foundation import canonical
 from insource.foundation.clock import iso
 from insource.foundation.errors import DataError
 from insource.foundation.files import replace_text
-from insource.routing.frontier import BOUNDS
+from insource.routing.bounds.frontier import BOUNDS
 from insource.store.looks import INPUT_BYTES
 from insource.types import Dataset, Example, Frozen
 from insource.workflow.session import Session

@@ -12,7 +12,7 @@ from insource.dataset.sources.conversation import asked
 from insource.foundation.canonical import file_digest
 from insource.logs.query import Log
 from insource.logs.recorder import STORE_FILE
-from insource.routing.certified import certified, files_changed, with_prompts
+from insource.routing.ways.certified import certified, files_changed, with_prompts
 from insource.types import Call, Example, RunResult, Served, Task
 from insource.types.certified import Certified
 from insource.workflow.session import Session

@@ -9,7 +9,7 @@ from insource.foundation.errors import IntegrityError
 from insource.models.assembled import AskedModel, AssembledModel
 from insource.models.fitted.model import request_to
 from insource.models.protocol import Model
-from insource.routing.stages import StagedModel
+from insource.routing.ways.stages import StagedModel
 from insource.types import JsonSchema, RunResult, Served, Task
 from insource.workflow.deployed import RUN_THE_LOOP, Deployed, Opened
 

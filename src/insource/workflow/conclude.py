@@ -95,10 +95,9 @@ def _key(session: Session) -> str:
 
 def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult:
     """Return the result as one document, before it is written."""
-    name = run_id(STAGE, session.started, _key(session))
-    folder = session.project.runs.folder / name
+    folder = session.project.runs.folder / (name := run_id(STAGE, session.started, _key(session)))
     manifest, task, choice = found.dataset.manifest, found.task, found.choice
-    calibrated = found.calibrated
+    calibrated, training = found.calibrated, found.made.trained.digest
     result = RunResult(
         **_of_session(session),
         **_of_comparisons(found.judged, found.parts),
@@ -121,8 +120,8 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
         base_digest=found.made.local.base.digest,
         max_new_tokens=found.made.local.max_new_tokens,
         test_looks=test_looks,
-        step_ladder=ladder_of(session.project.runs, found.made.trained.digest),
-        retention=retention_of(session.project.runs, found.made.trained.digest),
+        step_ladder=ladder_of(session.project.runs, training),
+        retention=retention_of(session.project.runs, training),
         paths={
             "run": str(folder),
             "report": str(folder / REPORT_FILE),
@@ -134,7 +133,7 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
         },
         digests={
             "dataset": manifest.digest,
-            "training": found.made.trained.digest,
+            "training": training,
             "export": found.made.exported.digest,
             **_confidence_digest(calibrated),
         },

@@ -10,17 +10,21 @@ from insource.config.rollout import RolloutSection
 from insource.foundation.canonical import digest, short
 from insource.foundation.clock import SYSTEM, Clock
 from insource.foundation.errors import IntegrityError, UserError
+from insource.lifecycle.anchors.attribution import Harm
+from insource.lifecycle.anchors.harm import first_harm
+from insource.lifecycle.anchors.standing import accepted_since, counted, standing
 from insource.lifecycle.audit_budget import HELD, NO_DECISIONS, stopped_by
 from insource.lifecycle.rollout import Evidence, Step, evidence_of, next_step, slo_of
 from insource.lifecycle.transitions import in_canary, in_shadow, nothing_deployed, promoted, rolled_back
 from insource.models.transport import is_loopback
-from insource.routing.losses import most_counted
+from insource.routing.bounds.losses import most_counted
 from insource.runs.result import load
 from insource.store.database import Database
-from insource.store.deployments.audits import audits_of, spent_on_audits
+from insource.store.deployments.audits import AuditReader, spent_on_audits
 from insource.store.deployments.registry import deployment_of, events, open_registry, swap
 from insource.types import RunResult
-from insource.types.deployment import Audit, Deployment, DeploymentEvent, EventKind, Version
+from insource.types.anchors import Cause
+from insource.types.deployment import Deployment, DeploymentEvent, EventKind, Version
 from insource.workflow.deployed import RUN_THE_LOOP, version_name
 from insource.workflow.servable import with_arm
 from insource.workflow.session import Session
@@ -59,6 +63,7 @@ def version_of(result: RunResult, task: str) -> Version:
     policy = result.routing.policy
     served = result.served.model_dump(mode="json") if result.served else None
     certified = {
+        "run": result.run_id,
         "instruction": result.instruction,
         "output": result.dataset.output.model_dump(mode="json"),
         "base": result.base_digest,
@@ -188,8 +193,11 @@ def promote(
     """
     task = session.config.task.name
     version = None if run is None else find_version(session, run, arm)[0]
+    judged = None
     if not force:
-        _require_shown(status(session, clock=clock), version)
+        standing = status(session, clock=clock)
+        judged = standing.deployment.revision if standing.deployment is not None else 0
+        _require_shown(standing, version)
 
     def move(before: Deployment) -> Deployment:
         if version is not None and (before.challenger is None or before.challenger.digest != version.digest):
@@ -197,7 +205,8 @@ def promote(
         return promoted(before, clock.now())
 
     reason = "forced by an operator" if force else "by an operator, on the evidence"
-    return _change(session, move, "promoted", f"answers all calls of {task!r}, {reason}", version, clock)
+    about = f"answers all calls of {task!r}, {reason}"
+    return _change(session, move, "promoted", about, version, clock, judged)
 
 
 def rollback(session: Session, *, reason: str = "", clock: Clock = SYSTEM) -> Deployment:
@@ -227,13 +236,15 @@ def status(session: Session, *, clock: Clock = SYSTEM) -> Standing:
         spent = f"{today.usd:.4f}"
         if deployment is None:
             return Standing(None, None, (0, 0), spent, last)
-        watched = deployment.challenger if deployment.stage == "canary" else deployment.champion
         step, unseen = None, (0, 0)
         if deployment.stage == "shadow" and deployment.challenger is not None:
             unseen = _in_shadow(registry, deployment, deployment.challenger)
+        in_canary_now = deployment.stage == "canary"
+        watched = deployment.challenger if in_canary_now else deployment.champion
         if watched is not None:
-            evidence = evidence_for(registry, deployment, watched, section)
-            step = next_step(deployment, evidence, section, clock.now())
+            evidence, harm = _evidence(registry, deployment, watched, section, in_canary_now=in_canary_now)
+            cause = _cause(session, registry, watched, harm)
+            step = next_step(deployment, evidence, section, clock.now(), in_canary=in_canary_now, cause=cause)
     stopped = HELD.get(stopped_by(today, section.audit_usd_per_day), "")
     return Standing(deployment, step, unseen, spent, last, stopped or _told(deployment, latest))
 
@@ -247,14 +258,33 @@ def _told(deployment: Deployment, latest: Sequence[DeploymentEvent]) -> str:
     return told[-1].reason if told and told[-1].reason == HELD[NO_DECISIONS] else ""
 
 
-def evidence_for(
-    registry: Database, deployment: Deployment, version: Version, section: RolloutSection
-) -> Evidence:
-    """Return the evidence about a version in canary or at full traffic."""
-    in_canary_now = deployment.challenger == version
-    since = deployment.challenger_since if in_canary_now else deployment.champion_since
-    audits = audits_of(registry, deployment.task, since=since, version=version.name)
-    return evidence_of(audits, slo_of(version, section), section, step=deployment.revision)
+def _evidence(
+    registry: Database,
+    deployment: Deployment,
+    version: Version,
+    section: RolloutSection,
+    *,
+    in_canary_now: bool,
+) -> tuple[Evidence, Harm | None]:
+    """Return the evidence about a version in canary or at full traffic, as a gateway weighs it."""
+    began = deployment.challenger_revision if in_canary_now else deployment.champion_revision
+    reader = AuditReader(registry, deployment.task, version.name, began)
+    reader.read()
+    slo = slo_of(version, section)
+    audits = counted(reader.all, accepted_since(events(registry, deployment.task)))
+    harm = first_harm(audits, slo, section, in_canary=in_canary_now)
+    return evidence_of(audits, slo, section, step=deployment.step_revision), harm
+
+
+def _cause(session: Session, registry: Database, version: Version, harm: Harm | None) -> Cause | None:
+    """Return what the anchors say moved, as a gateway takes it: what cannot be read is open."""
+    workspace, section = session.project.workspace, session.config.rollout
+    slo, name = slo_of(version, section), version.name
+    try:
+        found = standing(registry, workspace, version.task, section, harm=harm, version=name, slo=slo)
+    except IntegrityError:
+        return "open"
+    return None if found is None else found.cause
 
 
 def history(session: Session, limit: int | None = None) -> tuple[DeploymentEvent, ...]:
@@ -271,12 +301,9 @@ def deployed_version(session: Session) -> Version | None:
 
 
 def _in_shadow(registry: Database, deployment: Deployment, version: Version) -> tuple[int, int]:
-    since = deployment.challenger_since
-    found: list[Audit] = [
-        one
-        for one in audits_of(registry, deployment.task, since=since, version=version.name)
-        if one.source == "shadow" and one.served
-    ]
+    reader = AuditReader(registry, deployment.task, version.name, deployment.challenger_revision)
+    reader.read()
+    found = [one for one in reader.all if one.source == "shadow" and one.served]
     return len(found), sum(one.wrong for one in found)
 
 
@@ -287,7 +314,9 @@ def _change(
     reason: str,
     version: Version | None,
     clock: Clock,
+    judged: int | None = None,
 ) -> Deployment:
+    """Make a move; ``judged`` is the revision that it was decided on, which has to be the present one."""
     task = session.config.task.name
     with open_registry(session.project.workspace) as registry:
         before = deployment_of(registry, task) or nothing_deployed(task, clock.now())
@@ -301,7 +330,7 @@ def _change(
             reason=reason,
             version=about.name if about else "",
         )
-        return swap(registry, move(before), event, expected=before.revision)
+        return swap(registry, move(before), event, expected=before.revision if judged is None else judged)
 
 
 def require_cloud(session: Session) -> None:
@@ -383,7 +412,7 @@ def _require_shown(standing: Standing, named: Version | None) -> None:
         )
     same = challenger is not None and challenger.digest == about.digest
     step = standing.step if same and deployment.stage == "canary" else None
-    if step is None or step.move not in ("advance", "promote"):
+    if step is None or step.move not in ("advance", "widen", "promote"):
         raise UserError(
             "not-shown",
             f"{about.name} is not shown to be safe: {step.reason if step else 'it is not in canary'}.",

@@ -27,7 +27,7 @@ def explained(session: Session, call: Call) -> Explanation:
     """
     with open_database(session.project.workspace / STORE_FILE) as database:
         until = call.started_at + AUDITED_WITHIN
-        around = find_calls(database, task=call.task, since=call.started_at, until=until)
+        around = find_calls(database, task=call.task, since=call.started_at, until=until, source="audit")
     later = [one for one in around if one.tags.get(AUDIT_OF) == call.call_id]
     with open_registry(session.project.workspace) as registry:
         audits = audits_of(registry, call.task, since=call.started_at)
@@ -37,11 +37,13 @@ def explained(session: Session, call: Call) -> Explanation:
 
 def _policy(session: Session, call: Call) -> Policy | None:
     """Return the policy of the version that was asked, None where its run is gone."""
-    run = call.route.version.partition("@")[2].partition("+")[0] if call.route is not None else ""
+    name = call.route.version.partition("@")[2] if call.route is not None else ""
+    run, _, other_arm = name.partition("+")
     if not run:
         return None
     try:
         routing = load(session.project.runs, run)[0].routing
     except InsourceError:
         return None
-    return routing.policy if routing is not None else None
+    # The policy of a run is that of its chosen arm; another arm of it serves nothing as sure enough.
+    return routing.policy if routing is not None and not other_arm else None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from insource.foundation.errors import ConfigError
-from insource.routing.losses import most_of
-from insource.routing.partial import fields_of, fit_fields
+from insource.routing.bounds.losses import most_of
+from insource.routing.ways.partial import fields_of, fit_fields
 from insource.types import EvalRecord, JsonSchema, Task
 from insource.types.ways import FieldPolicy
 from insource.workflow.session import Session

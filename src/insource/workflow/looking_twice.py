@@ -8,7 +8,7 @@ from typing import Any
 
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.stage import Evaluated
-from insource.routing.second_look import SecondLookModel, in_grey_zone, looked_again, second_request
+from insource.routing.ways.second_look import SecondLookModel, in_grey_zone, looked_again, second_request
 from insource.types import Completion, Dataset, EvalRecord, Example, OutputSpec, Served, Split, Task
 from insource.types.ways import GreyZone
 from insource.workflow.evaluate import evaluate_one

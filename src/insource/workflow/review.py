@@ -10,6 +10,7 @@ from pathlib import Path
 
 from insource.contract.answers import answer_text
 from insource.contract.infer import infer_output
+from insource.dataset.fresh import read_fresh
 from insource.dataset.review.decisions import DecisionFile
 from insource.dataset.review.fields import with_values
 from insource.dataset.review.ranked import FILE_NAME, Ranked, read_ranked
@@ -60,7 +61,11 @@ def open_workbench(session: Session, *, overlap: float = 0.0) -> Iterator[Workbe
     ranked = read_ranked(workspace / FILE_NAME)
     section = session.config.dataset
     waiting = WaitingCalls(
-        workspace, section.calls, task=session.config.task.name, corrected=section.format != "log"
+        workspace,
+        section.calls,
+        task=session.config.task.name,
+        corrected=section.format != "log",
+        known={row.row_id for row in read_fresh(project.fresh_path)},
     )
     source = source_of(session, for_review=True).source
     if (workspace / STORE_FILE).exists():

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from insource.arms import cascade
 from insource.decision.cost import priced
 from insource.evaluation.stage import Evaluated
+from insource.routing.bounds.losses import Counting
+from insource.routing.bounds.served import Ways, gain_share, served_shares
 from insource.routing.gain import GainModel, fit_gain
-from insource.routing.losses import Counting
-from insource.routing.served import Ways, gain_share, served_shares
 from insource.types import Dataset, EvalRecord, RoutingSummary, Task
 from insource.types.choice import Choice
 from insource.types.routing import ServedShare

@@ -10,7 +10,7 @@ from insource.arms.factory import ArmInputs
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.stage import Evaluated
 from insource.foundation.errors import ConfigError
-from insource.routing.stages import keep_from
+from insource.routing.ways.stages import keep_from
 from insource.types import Dataset, Example, Served, Split, Task
 from insource.workflow.evaluate import evaluate_one, validation_documents
 from insource.workflow.servable import served_by

@@ -20,6 +20,7 @@ from insource.evaluation.stage import VERSION as EVALUATION_VERSION
 from insource.export.adapter_gguf import write_adapter
 from insource.foundation.canonical import digest
 from insource.foundation.errors import UserError
+from insource.lifecycle.anchors.kept import anchors_of
 from insource.models.catalogue import BaseModel, resolve
 from insource.models.grounding.grounding import Grounding
 from insource.runs.folders import Run
@@ -30,6 +31,7 @@ from insource.training.planning.training_plan import TrainingPlan
 from insource.training.select.scoring import Scored, Scoring
 from insource.training.stage import Watch, line, train
 from insource.types import NOT_MEASURED, Arm, Dataset, Example, Task
+from insource.workflow.anchors import refuse_leaks
 from insource.workflow.session import Session
 
 NOT_SCORED_WITH = {"margin", "privacy", "scorer"}
@@ -44,6 +46,7 @@ def train_model(session: Session, dataset: Dataset, task: Task, grounding: Groun
     """An adapter on the base model, or a whole model, from the training split's labels."""
     section = session.config.training
     _check_teachers(session, dataset)
+    refuse_leaks(session, anchors_of(session.project.workspace, task.name).anchors, dataset.splits["train"])
     base = resolve(section.model)
     session.begin("train", f"{METHODS[section.method]} on {base.name}, loss on the answers only")
     watch = Watch(

@@ -1,5 +1,6 @@
 """``insource deploy`` moves a running gateway: real processes, the official client, a cloud on loopback."""
 
+import itertools
 import json
 import os
 import signal
@@ -119,12 +120,15 @@ def chat(client, document=BILLING):
     return reply.parse().choices[0].message.content, reply.headers
 
 
-def until(client, true, most=300):
-    for count in range(most):
-        if true():
-            return
-        chat(client, f"{BILLING} {count}")
-    raise AssertionError("it never became true")
+def until(client, true):
+    """Send calls until it is true; the gateway decides in its own time."""
+    count = itertools.count()
+
+    def asked():
+        chat(client, f"{BILLING} {next(count)}")
+        return true()
+
+    eventually(asked)
 
 
 def kinds(folder):

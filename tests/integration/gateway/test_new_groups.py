@@ -10,7 +10,7 @@ from support.gateway_kit import POLICY, SURE, TASK, WHOLE, Local, Provider, conf
 
 from insource.gateway.server import GatewayServer
 from insource.gateway.settings import GatewaySettings, HttpCloud, TaskSettings
-from insource.routing.coverage import group_digest
+from insource.routing.bounds.coverage import group_digest
 
 GROUPED = POLICY.model_copy(update={"calibrated_groups": (group_digest("acme"), group_digest("globex"))})
 

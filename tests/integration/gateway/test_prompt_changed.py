@@ -9,7 +9,7 @@ from support.gateway_ways import ask, gateway, http_cloud, post
 from insource.gateway.settings import HttpCloud
 from insource.gateway.ways.as_certified import MOST_CAUSES
 from insource.redaction import default_redactor
-from insource.routing.certified import certified
+from insource.routing.ways.certified import certified
 from insource.types import JsonSchema, Labels
 
 OTHER_PROMPT = "Extract the specification in German."

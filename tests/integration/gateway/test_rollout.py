@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import httpx2
+import openai
 import pytest
 from aiohttp import web
 from support.gateway_kit import POLICY, TASK, Provider
@@ -23,8 +24,8 @@ from insource.lifecycle.transitions import in_canary, in_shadow, promoted, rolle
 from insource.logs.call_values import CallEnd, CallStart
 from insource.logs.recorder import Recorder
 from insource.store.calls.calls import find_calls
-from insource.store.deployments.audits import audits_of, spent_on_audits
-from insource.store.deployments.registry import open_registry
+from insource.store.deployments.audits import AUDITS, audits_of, spent_on_audits
+from insource.store.deployments.registry import EVENTS, open_registry
 from insource.store.keys import create_key, open_keys
 from insource.types import Labels, Task
 from insource.types.deployment import Compared, Spent
@@ -50,13 +51,17 @@ def shadow(name):
     return lambda before, now: in_shadow(before, version(name), now)
 
 
-def until(server, true, most=600):
-    """Send calls until it is true; return how many were answered."""
-    for count in itertools.count():
+def until(server, true):
+    """Send calls until it is true; the gateway decides in its own time."""
+    count = itertools.count()
+
+    def asked():
         if true():
-            return count
-        assert count < most, "it never became true"
-        ask(server, document=f"Pump {count}")
+            return True
+        ask(server, document=f"Pump {next(count)}")
+        return False
+
+    eventually(asked)
 
 
 def audits(folder, **which):
@@ -80,7 +85,7 @@ def test_a_bad_version_is_withdrawn_by_itself_and_no_client_sees_an_error(
     tmp_path, recorder, provider, registry
 ):
     registry.move(canary("good"))
-    registry.move(lambda before, now: promoted(before, now), "promoted")
+    registry.move(promoted, "promoted")
     registry.move(canary("bad"))
     with gateway(tmp_path, recorder, provider, {"good": Says(RIGHT), "bad": Says(WRONG)}) as server:
         until(server, lambda: registry.kinds[-1] == "rolled-back")
@@ -97,7 +102,7 @@ def test_a_version_that_goes_bad_at_full_traffic_gives_way_to_the_one_before_it(
     models = {"old": Says(RIGHT), "new": Says(RIGHT)}
     for name in ("old", "new"):
         registry.move(canary(name))
-        registry.move(lambda before, now: promoted(before, now), "promoted")
+        registry.move(promoted, "promoted")
     opened = []
     with gateway(tmp_path, recorder, provider, models, opened=opened) as server:
         assert sorted(opened) == ["new", "old"]  # the version before is kept open
@@ -167,7 +172,7 @@ def test_a_broken_champion_is_tried_again_after_its_cool_down(tmp_path, recorder
     model = Says(RIGHT)
     section = FAST.model_copy(update={"cool_down_s": 0.3})
     registry.move(canary("a"))
-    registry.move(lambda before, now: promoted(before, now), "promoted")
+    registry.move(promoted, "promoted")
     with gateway(tmp_path, recorder, provider, {"a": model}, section) as server:
         model.fails = True
         reasons = [ask(server, f"Pump {i}")[1]["reason"] for i in range(6)]
@@ -181,7 +186,7 @@ def test_a_broken_champion_is_tried_again_after_its_cool_down(tmp_path, recorder
 
 def test_a_version_that_cannot_be_opened_is_withdrawn_and_calls_go_on(tmp_path, recorder, provider, registry):
     registry.move(canary("a"))
-    registry.move(lambda before, now: promoted(before, now), "promoted")
+    registry.move(promoted, "promoted")
     with gateway(tmp_path, recorder, provider, {"a": Says(RIGHT)}) as server:
         registry.move(canary("gone"))
         eventually(lambda: registry.kinds[-1] == "guard-tripped")
@@ -463,7 +468,7 @@ def test_without_a_registry_the_model_answers_as_before(tmp_path, recorder, prov
 
 def test_a_rolled_back_task_is_answered_by_the_cloud(tmp_path, recorder, provider, registry):
     registry.move(canary("a"))
-    registry.move(lambda before, now: rolled_back(before, now), "rolled-back")
+    registry.move(rolled_back, "rolled-back")
     with gateway(tmp_path, recorder, provider, {"a": Says(RIGHT)}, first="a") as server:
         assert ask(server)[1]["route"] == "cloud"
 
@@ -538,6 +543,125 @@ def test_typed_decisions_that_the_cloud_does_not_answer_hold_the_step_and_say_so
         eventually(lambda: registry.kinds == ["canary", "held"])
     assert len(provider.seen) == 1
     assert "typed decisions" in registry.events[-1].reason
+
+
+def test_what_cannot_be_read_stops_neither_the_ladder_nor_an_operator(tmp_path, recorder, provider, registry):
+    registry.move(canary("a"))
+    with open_registry(tmp_path) as database, database.write() as connection:
+        for table in (AUDITS, EVENTS):
+            connection.execute(table.insert().values(task="specs", at=0, document='{"of": "the future"}'))
+    with gateway(tmp_path, recorder, provider, {"a": Says(RIGHT)}) as server:
+        until(server, lambda: registry.now.champion is not None)
+        registry.move(rolled_back, "rolled-back")
+        eventually(lambda: ask(server)[1]["route"] == "cloud")
+
+
+def test_the_pointer_follows_even_when_the_evidence_cannot_be_weighed(
+    tmp_path, recorder, provider, registry, monkeypatch
+):
+    def broken(*args, **kwargs):
+        raise RuntimeError("no evidence today")
+
+    registry.move(canary("a", 1.0))
+    with gateway(tmp_path, recorder, provider, {"a": Says(RIGHT)}) as server:
+        monkeypatch.setattr("insource.gateway.rollout.weighing.evidence_of", broken)
+        ask(server)
+        eventually(lambda: "no evidence" in health(server)["deployment"]["problem"])
+        registry.move(rolled_back, "rolled-back")
+        eventually(lambda: ask(server)[1]["route"] == "cloud")
+
+
+def test_a_version_that_a_guard_stopped_may_be_deployed_again(tmp_path, recorder, provider, registry):
+    model = Says(RIGHT)
+    registry.move(canary("a", 1.0))
+    with gateway(tmp_path, recorder, provider, {"a": model}, first="a") as server:
+        model.fails = True
+        for i in range(6):
+            ask(server, f"Pump {i}")
+        eventually(lambda: registry.kinds[-1] == "guard-tripped")
+        model.fails = False
+        registry.move(canary("a", 1.0))
+        until(server, lambda: registry.now.champion is not None)
+
+
+def test_a_champion_is_watched_while_a_canary_runs_and_its_end_leaves_the_canary(
+    tmp_path, recorder, provider, registry
+):
+    models = {"old": Says(RIGHT), "new": Says(RIGHT)}
+    section = FAST.model_copy(update={"min_step_s": 3600})
+    registry.move(canary("old"))
+    registry.move(promoted, "promoted")
+    registry.move(canary("new"))
+    with gateway(tmp_path, recorder, provider, models, section) as server:
+        until(server, lambda: len(audits(tmp_path, version="specs@old")) >= 5)
+        models["old"].text = WRONG
+        until(server, lambda: registry.kinds[-1] == "rolled-back")
+        assert registry.events[-1].version == "specs@old"
+        assert (registry.now.champion, registry.now.challenger) == (None, version("new"))
+
+
+def test_a_clock_that_stood_ahead_at_a_promotion_blinds_nobody(tmp_path, recorder, provider, registry):
+    models = {"a": Says(RIGHT)}
+    registry.move(lambda before, now: in_canary(before, version("a"), 1.0, now + timedelta(hours=2)))
+    registry.move(lambda before, now: promoted(before, now + timedelta(hours=2)), "promoted")
+    with gateway(tmp_path, recorder, provider, models) as server:
+        models["a"].text = WRONG
+        until(server, lambda: registry.kinds[-1] == "rolled-back")
+
+
+def test_an_open_version_answers_whoever_asks_for_it_by_name(tmp_path, recorder, provider, registry):
+    models = {"old": Says(RIGHT), "new": Says(WRONG)}
+    for name in ("old", "new"):
+        registry.move(canary(name))
+        registry.move(promoted, "promoted")
+    with gateway(tmp_path, recorder, provider, models) as server:
+        assert ask(server, model="specs@old")[0] == RIGHT
+        assert ask(server, model="specs@new")[0] == WRONG
+        assert ask(server)[1]["version"] == "specs@new"
+        with pytest.raises(openai.NotFoundError):
+            ask(server, model="specs@gone")
+
+
+def test_a_champion_that_could_not_be_opened_is_tried_again(
+    tmp_path, recorder, provider, registry, monkeypatch
+):
+    monkeypatch.setattr("insource.gateway.rollout.versions.RETRY_S", 0.2)
+    models = {}
+    registry.move(canary("a"))
+    registry.move(promoted, "promoted")
+    with gateway(tmp_path, recorder, provider, models) as server:
+        assert ask(server)[1]["reason"] == "not-open"
+        models["a"] = Says(RIGHT)
+        eventually(lambda: ask(server)[1]["route"] == "local")
+
+
+def test_a_gateway_that_stops_gives_up_slow_audits_and_closes_its_versions(
+    tmp_path, recorder, provider, registry
+):
+    async def slow(request):
+        await asyncio.sleep(30)
+        return web.Response(status=500)
+
+    provider.answer, opened = slow, []
+    registry.move(canary("a", 1.0))
+    with gateway(tmp_path, recorder, provider, {"a": Says(RIGHT)}, opened=opened) as server:
+        ask(server)
+        assert opened == ["a"]
+        began = time.monotonic()
+    assert time.monotonic() - began < 15
+    assert opened == []
+
+
+def test_a_canary_of_one_feature_is_not_promoted_to_all_calls_unseen(tmp_path, recorder, provider, registry):
+    models = {"a": Says(RIGHT)}
+    registry.move(lambda before, now: in_canary(before, version("a"), 1.0, now, only={"user": "ann"}))
+    with gateway(tmp_path, recorder, provider, models) as server:
+        for count in range(100):
+            ask(server, f"Pump {count}", user="ann")
+            if registry.kinds[-1] == "advanced":
+                break
+        assert (registry.now.champion, registry.now.only, registry.now.share) == (None, {}, 0.5)
+        assert "from calls with ann" in registry.events[-1].reason
 
 
 def health(server):

@@ -14,8 +14,8 @@ from support.gateway_ways import ask, gateway, http_cloud, post
 from insource.gateway.admission.ask import Admission, AdmitAll
 from insource.gateway.settings import HttpCloud, PassThrough, WaySettings
 from insource.gateway.ways.spending import Spending
-from insource.routing.second_look import SecondLookModel
-from insource.routing.stages import StagedModel
+from insource.routing.ways.second_look import SecondLookModel
+from insource.routing.ways.stages import StagedModel
 from insource.store.calls.calls import find_calls
 from insource.store.calls.selection import Selection
 from insource.store.removal.purge import purge

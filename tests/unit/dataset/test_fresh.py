@@ -52,6 +52,14 @@ def test_the_cloud_is_the_teacher_a_person_comes_first_and_a_local_answer_is_non
     assert clouds == {"one": {"big": "billing"}, "two": {"big": "billing"}, "four": {}}
 
 
+def test_an_answer_that_is_the_clouds_in_part_is_none_until_a_person_corrects_it(workspace):
+    calls = answered(workspace, [("one", "billing"), ("two", "billing")], fields=("team",))
+    found = fresh(workspace, corrections=[(calls[1], "shipping")])
+    assert labels(found) == {"two": ("shipping", "checked")}
+    assert found.left_out == {"answered-here": 1}
+    assert found.rows[0].cloud_outputs == {}
+
+
 @pytest.mark.parametrize("corrected", [0, 1])
 def test_of_one_document_the_correction_counts_and_else_the_latest(workspace, corrected):
     calls = answered(workspace, [("one", "billing"), ("one", "technical")])

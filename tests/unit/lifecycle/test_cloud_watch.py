@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from support.walks import session_on
 
-from insource.lifecycle.cloud_watch import CloudCallFact, cloud_findings
+from insource.lifecycle.cloud_watch import CloudCallFact, cloud_findings, outage_now
 from insource.logs.recorder import STORE_FILE
 from insource.store.calls.calls import insert_calls
 from insource.store.database import open_database
@@ -99,6 +99,27 @@ def test_an_outage_that_ended_says_when():
     (found,) = cloud_findings(facts, lambda model, usage, at: None, lambda model: False)
     assert (found.kind, found.ongoing) == ("outage", False)
     assert f"{START + timedelta(minutes=11):%H:%M:%SZ}" in found.said
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        (".xxxxx", True),
+        ("..xxxx", False),
+        (".xxxxxx.", False),
+        ("", False),
+        (".4xxxxx", True),
+        (".xxxx4", False),
+    ],
+)
+def test_an_outage_is_now_while_the_last_calls_got_no_answer(ends, said):
+    """Under whatever name they were asked; a caller's mistake (4) is an answer."""
+    status = {".": 200, "x": 503, "4": 400}
+    facts = [
+        CloudCallFact(START + timedelta(minutes=n), f"m{n % 2}", "", end == ".", status[end], "", USAGE, None)
+        for n, end in enumerate(ends)
+    ]
+    assert outage_now(facts).startswith("the last 5 calls to the cloud got no answer") is said
 
 
 def test_a_model_that_the_price_table_calls_deprecated_is_said():

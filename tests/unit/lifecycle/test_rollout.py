@@ -6,7 +6,7 @@ import pytest
 
 from insource.config.rollout import RolloutSection
 from insource.lifecycle.rollout import audit_probability, evidence_of, next_step, slo_of
-from insource.lifecycle.transitions import advanced, in_canary, nothing_deployed, promoted
+from insource.lifecycle.transitions import advanced, in_canary, nothing_deployed, promoted, widened
 from insource.types.deployment import Audit, Version
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -34,13 +34,14 @@ def audits(wrong, right, step=1, source="canary", **more):
 
 def in_stage(share=0.05, since=timedelta(hours=1)):
     deployed = in_canary(nothing_deployed("specs", NOW - since), VERSION, share, NOW - since)
-    return deployed.model_copy(update={"revision": 1})
+    return deployed.model_copy(update={"revision": 1, "step_revision": 1})
 
 
 def decided(found, deployment=None, cause=None, section=SECTION):
     deployment = deployment or in_stage()
-    evidence = evidence_of(found, 0.05, section, step=deployment.revision)
-    return next_step(deployment, evidence, section, NOW, cause=cause)
+    evidence = evidence_of(found, 0.05, section, step=deployment.step_revision)
+    in_canary_now = deployment.stage == "canary"
+    return next_step(deployment, evidence, section, NOW, in_canary=in_canary_now, cause=cause)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_evidence_moves_and_its_lack_holds(wrong, right, move):
 
 
 def test_each_step_has_to_be_shown_safe_anew_but_harm_is_never_forgotten():
-    at_the_next = in_stage(0.25).model_copy(update={"revision": 2})
+    at_the_next = in_stage(0.25).model_copy(update={"step_revision": 2})
     assert decided(audits(0, 300, step=1), at_the_next).move == "hold"
     assert decided(audits(0, 300, step=2), at_the_next).move == "advance"
     spread = audits(6, 6, step=1) + audits(6, 6, step=2)
@@ -66,6 +67,14 @@ def test_the_last_step_promotes_and_the_ladder_is_the_configured_one():
         share = step.share
         shares.append(share)
     assert shares == [0.05, 0.25, 0.5, 1.0]
+
+
+def test_a_canary_of_some_calls_is_tried_on_all_of_them_before_it_is_promoted():
+    some = in_stage(1.0).model_copy(update={"only": {"feature": "search"}})
+    step = decided(audits(0, 300), some)
+    assert (step.move, step.share) == ("widen", 0.01)
+    wide = widened(some, step.share, NOW)
+    assert (wide.only, wide.share, wide.step_revision) == ({}, 0.01, some.revision + 1)
 
 
 @pytest.mark.parametrize("since", [timedelta(seconds=5), timedelta(hours=-2)])

@@ -5,7 +5,14 @@ from datetime import UTC, datetime
 import pytest
 
 from insource.foundation.errors import UserError
-from insource.lifecycle.transitions import in_canary, in_shadow, nothing_deployed, promoted, rolled_back
+from insource.lifecycle.transitions import (
+    champion_rolled_back,
+    in_canary,
+    in_shadow,
+    nothing_deployed,
+    promoted,
+    rolled_back,
+)
 from insource.types.deployment import Version
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -41,6 +48,7 @@ def roles(one):
         (deployed(A, B, C, "canary"), lambda d: rolled_back(d, NOW), (A, None, C, "idle")),
         (deployed(B, None, A), lambda d: rolled_back(d, NOW), (A, None, None, "idle")),
         (deployed(A), lambda d: rolled_back(d, NOW), (None, None, None, "idle")),
+        (deployed(B, C, A, "canary"), lambda d: champion_rolled_back(d, NOW), (A, C, None, "canary")),
     ],
 )
 def test_who_answers_after_a_move(before, move, after):

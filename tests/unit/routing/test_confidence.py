@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from insource.contract.grammar import compile_grammar
 from insource.foundation.errors import DataError, IntegrityError
 from insource.routing.confidence import document_confidence, field_confidences, judged, load_tokenizer
+from insource.routing.tokens.replay import allows
 from insource.types import Completion, JsonSchema, Labels, Reasoning, TokenLogprob
 
 SCHEMA = {
@@ -207,4 +208,17 @@ def test_a_candidate_is_allowed_where_the_mask_of_the_whole_vocabulary_says_so(t
         return  # forced: no candidate is asked for
     fill_next_token_bitmask(matcher, mask)
     by_mask = {n for n in range(tokenizer.vocab_size) if int(mask[0][n // 32]) >> n % 32 & 1}
-    assert {n for n in range(tokenizer.vocab_size) if matcher.validate_tokens([n]) == 1} == by_mask
+    stop = tokenizer.eos_token
+    assert {n for n in range(tokenizer.vocab_size) if allows(matcher, n, stop)} == by_mask
+
+
+def test_to_stop_is_an_alternative_where_an_answer_may_be_over(tokenizer):
+    """One label begins another: whether the model stops there is what it decides."""
+    grammar = compile_grammar(Labels(names=("in", "invoice"))).text
+    stop = tokenizer.eos_token
+    longer = TokenLogprob(
+        id=ID[b"v"], bytes=b"v", logprob=math.log(0.6), top=((ID[b"v"], math.log(0.6)), (stop, math.log(0.3)))
+    )
+    rest = [token(bytes([byte]), 0.9) for byte in b"oice"]
+    found = judged(answer(token(b"i", 0.9), token(b"n", 0.9), longer, *rest), grammar, tokenizer)
+    assert found.confidence == pytest.approx(0.6 / 0.9)

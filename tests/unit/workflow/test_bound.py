@@ -10,7 +10,7 @@ from support.walks import FakeDisplay, session_on
 
 from insource.config.routing import RoutingSection
 from insource.foundation.errors import ConfigError, DataError
-from insource.routing.frontier import BOUNDS
+from insource.routing.bounds.frontier import BOUNDS
 from insource.types import Completion, EvalRecord, JsonSchema, LoggedAnswer, Text
 from insource.types.choice import Choice
 from insource.workflow.bound import NO_CLOUD, NO_MOST, TOO_STRICT, check_weights, fitted

@@ -4,7 +4,7 @@ from support.fitted_models import finished_run, keyword_labels
 from support.walks import session_on
 
 from insource.logs.recorder import Recorder
-from insource.routing.certified import certified, changed
+from insource.routing.ways.certified import certified, changed
 from insource.types import Example, JsonSchema, Labels, Provenance, Task
 from insource.workflow.certify import certified_by, files_of
 from insource.workflow.serve import deployed

@@ -7,7 +7,7 @@ from support.walks import FakeDisplay, session_on
 
 from insource.arms.registry import ARMS
 from insource.foundation.errors import ConfigError
-from insource.routing.certified import changed
+from insource.routing.ways.certified import changed
 from insource.types import JsonSchema, RoutingSummary
 from insource.types.choice import Choice
 from insource.workflow.bound import NO_MOST

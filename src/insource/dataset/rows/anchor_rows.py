@@ -46,11 +46,14 @@ def read_anchors(
             if isinstance(record, BadRow):
                 raise record
             row = row_of(record, line=line, source=path.name, schemas=schemas)
+            if why := _unfit(row, found):
+                bad.append(f"line {line}: {why}")
+                continue
             who = str(record.get(WHO) or labelled_by)
             if not who:
                 unsaid.append(row.row_id)
             found[row.row_id] = Anchor(
-                anchor_id=_new(row, found),
+                anchor_id=row.row_id,
                 task=task,
                 example=example_of(row, targets.of(row)),
                 labelled_by=who,
@@ -75,13 +78,13 @@ def listed(names: Sequence[str]) -> str:
     return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"
 
 
-def _new(row: Row, found: Mapping[str, Anchor]) -> str:
-    """Return the id of a row that can be an anchor."""
+def _unfit(row: Row, found: Mapping[str, Anchor]) -> str:
+    """Return why a row that can be read is no anchor, empty when it is one."""
     if row.row_id in found:
-        raise BadRow("duplicate-id", f"there is another row {row.row_id!r}")
+        return f"there is another row {row.row_id!r}"
     if row.provenance.from_teacher or row.provenance.synthetic:
-        raise BadRow("not-human", f"{row.provenance.model or 'a model'} made its label or its text")
-    return row.row_id
+        return f"{row.provenance.model or 'a model'} made its label or its text"
+    return ""
 
 
 def _unusable(path: Path, bad: Sequence[str]) -> DataError:

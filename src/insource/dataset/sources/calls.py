@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
@@ -138,9 +138,18 @@ class WaitingCalls:
 
     Such an answer is the label until a person decides. ``reasons`` says why each row waits, by its id.
     With ``corrected``, those that a person has corrected or rated are among them; the log has them as rows.
+    Those of ``known`` ids are rows of another source already.
     """
 
-    def __init__(self, workspace: Path, calls: CallsSection, *, task: str, corrected: bool = True) -> None:
+    def __init__(
+        self,
+        workspace: Path,
+        calls: CallsSection,
+        *,
+        task: str,
+        corrected: bool = True,
+        known: Container[str] = (),
+    ) -> None:
         self.name = "waiting calls"
         self.notes: tuple[str, ...] = ()
         self.reasons: dict[str, tuple[str, ...]] = {}
@@ -148,6 +157,7 @@ class WaitingCalls:
         self._calls = calls
         self._task = task
         self._corrected = corrected
+        self._known = known
 
     def __iter__(self) -> Iterator[Row | Dropped]:
         self.reasons.clear()
@@ -155,7 +165,7 @@ class WaitingCalls:
             with contextlib.suppress(InsourceError):  # what is not in the store yet waits a little longer
                 log.drain()
             for call in calls_routed(log.database, self._task, WAITS_FOR_A_PERSON):
-                if not self._corrected and log.feedback(call.call_id):
+                if call.call_id in self._known or (not self._corrected and log.feedback(call.call_id)):
                     continue
                 item = _item(call, _said(()), self._calls.group, "last")
                 if isinstance(item, Row):

@@ -4,7 +4,7 @@ ones."""
 from __future__ import annotations
 
 from insource.report.words import interval, value
-from insource.routing.reasons import percent, promise
+from insource.routing.bounds.reasons import percent, promise
 from insource.types import Policy, RunResult
 from insource.types.routing import ServedShare
 

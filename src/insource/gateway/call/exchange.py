@@ -68,6 +68,7 @@ class Exchange:
     decisions: DecisionRequest | None = None
     tags: Tags = UNTAGGED
     policy: Policy | None = None
+    policy_digest: str = ""
     version: str = ""
     step: int = 0
     attempt: Attempt | None = None
@@ -114,6 +115,8 @@ class Exchange:
         """Return the ``x-insource-*`` headers of the reply."""
         found = [(CALL_ID, self.recording.call_id.encode())]
         values = {} if self.policy is None else {"policy": describe_policy(self.policy)}
+        if self.policy_digest:
+            values["policy-digest"] = self.policy_digest
         if self.route is not None:
             values |= {"route": self.route.to, "model": self.route.model, "reason": self.route.reason}
             if self.route.confidence is not None:

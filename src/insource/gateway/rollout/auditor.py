@@ -27,7 +27,7 @@ from insource.gateway.settings import Registered, TaskSettings
 from insource.gateway.tasks.answerer import Answerer
 from insource.lifecycle.audit_budget import HELD, NO_DECISIONS, stopped_by
 from insource.lifecycle.rollout import audit_probability
-from insource.routing.losses import BY_DOCUMENT, lost_of, most_counted
+from insource.routing.bounds.losses import BY_DOCUMENT, lost_of, most_counted
 from insource.types.deployment import Audit, AuditSource, Compared, Spent
 
 _LOG = logging.getLogger(__name__)
@@ -115,9 +115,13 @@ class Auditor:
         """Forget the audits that were taken; ``spent`` is what the registry knows of today's."""
         self._book.wrote(spent)
 
-    async def finish(self) -> None:
-        """Wait for the audits under way."""
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+    async def finish(self, within_s: float) -> None:
+        """Wait a moment for the audits under way, and give up the others."""
+        if self._under_way:
+            _, late = await asyncio.wait(self._under_way, timeout=within_s)
+            for one in late:
+                one.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     def after(self, exchange: Exchange, pick: Pick, *, by_policy: bool = True) -> None:
         """Draw whether the call is compared, and do it in the background.

@@ -2,51 +2,53 @@
 
 Every gateway has one. They may decide at the same time, because a decision is made only on the revision
 that it was taken from; the others then follow it. All of it blocks, so it runs in a thread, and what it
-changes for calls is one pointer: the snapshot.
+changes for calls is one pointer: the snapshot. The pointer follows the registry whatever is wrong with the
+evidence, so an operator's rollback always works.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import os
 import socket
+import threading
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 
 from insource.foundation.clock import SYSTEM, Clock
 from insource.foundation.errors import InsourceError, UserError
 from insource.gateway.rollout.auditor import Auditor
 from insource.gateway.rollout.traffic import Snapshot, Traffic
+from insource.gateway.rollout.versions import MakeAnswerer, Versions
+from insource.gateway.rollout.weighing import Weighing
 from insource.gateway.settings import Registered, TaskSettings
 from insource.gateway.tasks.answerer import Answerer
 from insource.lifecycle.anchors.attribution import Harm
-from insource.lifecycle.anchors.harm import first_harm
 from insource.lifecycle.monitoring.alerts import audit_factor
-from insource.lifecycle.rollout import Evidence, Step, evidence_of, next_step, slo_of
-from insource.lifecycle.transitions import advanced, promoted, rolled_back
-from insource.store.database import Database
-from insource.store.deployments.audits import AuditReader, add_audits, spent_on_audits
-from insource.store.deployments.registry import (
-    deployment_of,
-    events,
-    open_registry,
-    record_event,
-    swap,
+from insource.lifecycle.rollout import Step, next_step
+from insource.lifecycle.transitions import (
+    advanced,
+    champion_rolled_back,
+    promoted,
+    widened,
+    withdrawn,
 )
+from insource.store.database import Database
+from insource.store.deployments.audits import add_audits, spent_on_audits
+from insource.store.deployments.registry import deployment_of, events, open_registry, record_event, swap
 from insource.types.anchors import Cause
 from insource.types.deployment import Deployment, DeploymentEvent, EventKind, Version
 
+_LOG = logging.getLogger(__name__)
 LATEST_EVENTS = 100
 """Events among which open alerts of the monitor are looked for."""
 
 OPEN_AUDIT_FACTOR = 4.0
 """How many times as many audits are drawn while the anchors leave it open what moved."""
 SPLIT = "the split of callers"
-LATEST_AUDITS = 20_000
-"""Audits of a champion that are weighed. Without older ones the detector has less evidence, never more."""
 
-MakeAnswerer = Callable[[TaskSettings], Answerer]
+Move = Callable[[Deployment], Deployment]
 
 
 class Controller:
@@ -72,56 +74,68 @@ class Controller:
         self._registered: Registered = own.registered
         self._anchors = own.registered.anchors
         self._section = own.rollout
-        self._traffic, self._auditor, self._make, self._clock = traffic, auditor, make, clock
+        self._traffic, self._auditor, self._clock = traffic, auditor, clock
         self._first = first
-        self._open: dict[str, tuple[Answerer, ExitStack]] = {}
-        self._unusable: dict[str, str] = {}
+        self._versions = Versions(own.registered, first, make)
         self._by = f"gateway {socket.gethostname()}:{os.getpid()}"
         self._registry: Database | None = None
-        self._audits: AuditReader | None = None
-        self._weighed: tuple[Evidence, Harm | None] | None = None
+        self._weighing: tuple[Weighing, ...] = ()
         self._told: set[str] = set()
+        self._turning, self._closed = threading.Lock(), False
 
     def turn(self) -> None:
-        """Write the audits, follow the registry, weigh the evidence and decide, once."""
-        try:
-            registry = self._registry = self._registry or open_registry(self._registered.workspace)
-            self._write_audits(registry)
-            deployment = deployment_of(registry, self._task)
-            if deployment is None:
-                if self._anchors is not None:  # the cloud is watched all the same
-                    self._anchors.turn(None, self._first.name, self._first.served_here)
-                    self.problem = self._anchors.problem
+        """Follow the registry, write the audits, weigh the evidence and decide, once."""
+        with self._turning:
+            if self._closed:
                 return
-            if deployment.revision != self._traffic.snapshot.step:
-                self._follow(deployment)
+            try:
+                self._turn()
+            except UserError as error:
+                if error.code != "deployment-changed":  # else another gateway or an operator was first
+                    self.problem = error.message
+            except InsourceError as error:
+                self.problem = error.message
+            except Exception as error:  # the next turn has to come, and the operator has to be told
+                self.problem = f"{type(error).__name__}: {error}"
+                _LOG.error("the controller of %s failed", self._task, exc_info=error)
+
+    def close(self) -> None:
+        """Write the last audits, and close the versions that were opened here."""
+        with self._turning:
+            self._closed = True
+            if self._registry is not None:
+                try:
+                    self._write_audits(self._registry)
+                except InsourceError as error:
+                    self.problem = error.message
+            if self._anchors is not None:
+                self._anchors.close()
+            self._versions.close()
+            if self._registry is not None:
+                self._registry.close()
+
+    def _turn(self) -> None:
+        registry = self._registry = self._registry or open_registry(self._registered.workspace)
+        deployment = deployment_of(registry, self._task)
+        if deployment is not None and (
+            deployment.revision != self._traffic.snapshot.step or self._versions.retry_due
+        ):
+            self._follow(registry, deployment)
+        self._write_audits(registry)
+        if deployment is None:
+            if self._anchors is not None:  # the cloud is watched all the same
+                self._anchors.turn(None, self._first.name, self._first.served_here)
+        else:
+            self._versions.close_unused(_digests(deployment))
             champion = deployment.champion.name if deployment.champion is not None else ""
             latest = events(registry, self._task, limit=LATEST_EVENTS)
             self._auditor.more = audit_factor(latest, champion)
             self._tell_held(registry, deployment, latest)
             with contextlib.suppress(_Decided):
                 self._withdraw_what_fails(registry, deployment)
-                self._weigh(registry, deployment)
-            self.problem = "" if self._anchors is None else self._anchors.problem
-        except UserError as error:
-            if error.code != "deployment-changed":  # else another gateway or an operator was first
-                self.problem = error.message
-        except InsourceError as error:
-            self.problem = error.message
-
-    def close(self) -> None:
-        """Write the last audits, and close the versions that were opened here."""
-        try:
-            if self._registry is not None:
-                self._write_audits(self._registry)
-        except InsourceError as error:
-            self.problem = error.message
-        if self._anchors is not None:
-            self._anchors.close()
-        for _, stack in self._open.values():
-            stack.close()
-        if self._registry is not None:
-            self._registry.close()
+                for weighing in self._weighing:
+                    self._weigh(registry, deployment, weighing)
+        self.problem = "" if self._anchors is None else self._anchors.problem
 
     def _write_audits(self, registry: Database) -> None:
         taken = self._auditor.take()
@@ -145,55 +159,35 @@ class Controller:
         if not told:
             record_event(registry, self._event(deployment, "held", why, version))
 
-    def _follow(self, deployment: Deployment) -> None:
+    def _follow(self, registry: Database, deployment: Deployment) -> None:
         """Open what is deployed, and let the calls go by it from now on."""
-        champion, challenger, previous = (
-            None if version is None else self._answerer(version)
-            for version in (deployment.champion, deployment.challenger, deployment.previous)
-        )
-        self._traffic.snapshot = Snapshot(
-            champion=champion,
-            challenger=challenger,
-            previous=previous,
+        before = self._traffic.snapshot
+        now = Snapshot(
+            champion=self._versions.of(deployment.champion),
+            challenger=self._versions.of(deployment.challenger),
+            previous=self._versions.of(deployment.previous),
             stage=deployment.stage,
             share=deployment.share,
             salt=deployment.salt,
             only=deployment.only,
             step=deployment.revision,
+            deployed=deployment.champion is not None,
         )
-        self._told.clear()
-        self._audits = self._weighed = None
-        self._close_unused(deployment)
-
-    def _answerer(self, version: Version) -> Answerer | None:
-        """Return the open version, None if it cannot be opened; the calls then go on without it."""
-        if version.digest == self._first.own.digest and self._first.local is not None:
-            return self._first
-        found = self._open.get(version.digest)
-        if found is None:
-            stack = ExitStack()
-            try:
-                found = self._make(stack.enter_context(self._registered.open(version))), stack
-            except InsourceError as error:
-                stack.close()
-                self._unusable[version.digest] = error.message
-                return None
-            self._unusable.pop(version.digest, None)
-            self._open[version.digest] = found
-        return found[0]
-
-    def _close_unused(self, deployment: Deployment) -> None:
-        used = {
-            version.digest
-            for version in (deployment.champion, deployment.challenger, deployment.previous)
-            if version is not None
-        }
-        for digest in [one for one in self._open if one not in used]:
-            answerer, stack = self._open[digest]
-            if not (answerer.line.under_way or answerer.line.waiting):
-                del self._open[digest]
-                answerer.line.close()
-                stack.close()
+        again = deployment.challenger_revision > before.step
+        for one in now.versions:  # a version that was withdrawn may be deployed again
+            if one not in before.versions or (again and one is now.challenger):
+                one.restart()
+        self._traffic.snapshot = now
+        if deployment.revision != before.step:
+            self._told.clear()
+            watched = [(deployment.champion, False)]
+            if deployment.stage == "canary":
+                watched.insert(0, (deployment.challenger, True))
+            self._weighing = tuple(
+                Weighing(registry, deployment, version, self._section, in_canary=in_canary)
+                for version, in_canary in watched
+                if version is not None
+            )
 
     def _withdraw_what_fails(self, registry: Database, deployment: Deployment) -> None:
         """Withdraw a challenger that a guard stopped or that cannot be opened; tell of such a champion."""
@@ -204,37 +198,28 @@ class Controller:
         ):
             if version is None:
                 continue
-            reason = self._unusable.get(version.digest, "") if answerer is None else answerer.guards.tripped
+            reason = answerer.guards.tripped if answerer is not None else self._versions.why_not(version)
             if not reason:
                 continue
             reason = f"it cannot be opened: {reason}" if answerer is None else reason
+            event = self._event(deployment, "guard-tripped", reason, version)
             if version is deployment.challenger:
-                self._decide(registry, deployment, rolled_back, "guard-tripped", reason, version)
+                self._decide(registry, deployment, self._withdrawn, event)
             elif version.name not in self._told:
                 self._told.add(version.name)
-                record_event(registry, self._event(deployment, "guard-tripped", reason, version))
+                record_event(registry, event)
 
-    def _weigh(self, registry: Database, deployment: Deployment) -> None:
-        in_canary = deployment.stage == "canary"
-        version = deployment.challenger if in_canary else deployment.champion
-        if version is None:
-            return
-        if self._audits is None:
-            since = deployment.challenger_since if in_canary else deployment.champion_since
-            most = None if in_canary else LATEST_AUDITS
-            self._audits = AuditReader(registry, self._task, version.name, since, most)
-        if self._audits.read() or self._weighed is None:
-            slo, step = slo_of(version, self._section), deployment.revision
-            audits = list(self._audits.all)
-            evidence = evidence_of(audits, slo, self._section, step=step)
-            harm = first_harm(audits, slo, self._section, in_canary=in_canary)
-            self._weighed = evidence, harm
-        evidence, harm = self._weighed
+    def _weigh(self, registry: Database, deployment: Deployment, weighing: Weighing) -> None:
+        """Decide on the challenger in canary, or on the champion."""
+        version, in_canary = weighing.version, weighing.in_canary
+        accepted = None if self._anchors is None else self._anchors.not_before(version.name)
+        evidence, harm = weighing.now(accepted)
         cause = self._cause(version, harm, in_canary=in_canary)
-        move = next_step(deployment, evidence, self._section, self._clock.now(), cause=cause)
-        if in_canary and self._wrongly_shared(registry, deployment, version):
-            move = move._replace(move="roll-back" if move.move == "roll-back" else "hold")
-        self._act(registry, deployment, version, move)
+        at = self._clock.now()
+        step = next_step(deployment, evidence, self._section, at, in_canary=in_canary, cause=cause)
+        if in_canary and step.move != "roll-back" and self._wrongly_shared(registry, deployment, version):
+            return
+        self._act(registry, deployment, weighing, step)
 
     def _wrongly_shared(self, registry: Database, deployment: Deployment, version: Version) -> bool:
         """Return whether callers are not shared as the step says; the first time, tell of it."""
@@ -261,45 +246,44 @@ class Controller:
             self._auditor.more = max(self._auditor.more, OPEN_AUDIT_FACTOR)
         return None if found is None else found.cause
 
-    def _act(self, registry: Database, deployment: Deployment, version: Version, step: Step) -> None:
-        at = self._clock.now()
-        figures = step.evidence.figures()
-        if step.move == "roll-back":
-            self._decide(registry, deployment, rolled_back, "rolled-back", step.reason, version, figures)
-        elif step.move == "promote":
-            self._decide(registry, deployment, promoted, "promoted", step.reason, version, figures)
-        elif step.move == "advance":
-            new = advanced(deployment, step.share, at)
-            reason = f"to {step.share:.0%} of the calls: {step.reason}"
-            swap(
-                registry,
-                new,
-                self._event(deployment, "advanced", reason, version, figures),
-                expected=deployment.revision,
-            )
-            raise _Decided
+    def _act(self, registry: Database, deployment: Deployment, weighing: Weighing, step: Step) -> None:
+        at, only = self._clock.now(), deployment.only
+        moves: dict[str, tuple[EventKind, Move, str]] = {
+            "roll-back": (
+                "rolled-back",
+                self._withdrawn if weighing.in_canary else self._champion_rolled_back,
+                "",
+            ),
+            "promote": ("promoted", lambda one: promoted(one, at), ""),
+            "advance": (
+                "advanced",
+                lambda one: advanced(one, step.share, at),
+                f"to {step.share:.0%} of the calls: ",
+            ),
+            "widen": (
+                "advanced",
+                lambda one: widened(one, step.share, at),
+                f"from calls with {', '.join(only.values())} to {step.share:.0%} of all calls: ",
+            ),
+        }
+        if step.move in moves:
+            kind, move, what = moves[step.move]
+            event = self._event(deployment, kind, what + step.reason, weighing.version)
+            event = event.model_copy(update={"evidence": step.evidence.figures()})
+            self._decide(registry, deployment, move, event)
 
-    def _decide(
-        self,
-        registry: Database,
-        deployment: Deployment,
-        move: Callable[..., Deployment],
-        kind: EventKind,
-        reason: str,
-        version: Version,
-        figures: dict[str, float | int | str] | None = None,
-    ) -> None:
-        event = self._event(deployment, kind, reason, version, figures)
-        swap(registry, move(deployment, self._clock.now()), event, expected=deployment.revision)
+    def _withdrawn(self, before: Deployment) -> Deployment:
+        return withdrawn(before, self._clock.now())
+
+    def _champion_rolled_back(self, before: Deployment) -> Deployment:
+        return champion_rolled_back(before, self._clock.now())
+
+    def _decide(self, registry: Database, deployment: Deployment, move: Move, event: DeploymentEvent) -> None:
+        swap(registry, move(deployment), event, expected=deployment.revision)
         raise _Decided
 
     def _event(
-        self,
-        deployment: Deployment,
-        kind: EventKind,
-        reason: str,
-        version: Version,
-        figures: dict[str, float | int | str] | None = None,
+        self, deployment: Deployment, kind: EventKind, reason: str, version: Version
     ) -> DeploymentEvent:
         return DeploymentEvent(
             task=self._task,
@@ -309,8 +293,12 @@ class Controller:
             by=self._by,
             reason=reason,
             version=version.name,
-            evidence=figures or {},
         )
+
+
+def _digests(deployment: Deployment) -> set[str]:
+    every = (deployment.champion, deployment.challenger, deployment.previous)
+    return {version.digest for version in every if version is not None}
 
 
 class _Decided(Exception):

@@ -10,17 +10,16 @@ from insource.gateway.tasks.answerer import Answerer
 from insource.stats.sample_ratio import sample_ratio_evidence
 from insource.types.deployment import Stage
 
-NOT_DEPLOYED, NOT_IN_CANARY, IN_SHADOW, CIRCUIT_OPEN = (
-    "not-deployed",
-    "not-in-canary",
-    "in-shadow",
-    "circuit-open",
-)
+NOT_DEPLOYED, NOT_IN_CANARY, IN_SHADOW = "not-deployed", "not-in-canary", "in-shadow"
+CIRCUIT_OPEN, NOT_OPEN = "circuit-open", "not-open"
 BUCKETS = 10_000
 
 
 class Snapshot(NamedTuple):
-    """The versions that are open, and how calls are shared between them. It is replaced as a whole."""
+    """The versions that are open, and how calls are shared between them. It is replaced as a whole.
+
+    ``deployed`` says that there is a champion, which ``champion`` has only if it could be opened.
+    """
 
     champion: Answerer | None = None
     challenger: Answerer | None = None
@@ -30,6 +29,7 @@ class Snapshot(NamedTuple):
     salt: str = ""
     only: Mapping[str, str] = {}
     step: int = 0
+    deployed: bool = False
 
     @property
     def versions(self) -> tuple[Answerer, ...]:
@@ -59,22 +59,26 @@ class Traffic:
         self._seen: set[int] = set()
         self._task = task
 
-    def pick(self, who: str, tags: Mapping[str, str], *, fails_open: bool) -> Pick:
+    def pick(self, who: str, tags: Mapping[str, str], *, fails_open: bool, named: str = "") -> Pick:
         """Return who answers the call of ``who``, who always gets the same version at a given share.
 
+        ``named`` is the model that the call asks for: an open version of that name answers it.
         ``fails_open`` says that there is a cloud: a version that a guard stopped is then not asked.
         """
         now = self.snapshot
+        if named and (asked := next((one for one in now.versions if one.name == named), None)):
+            return Pick(asked, snapshot=now)
         if now.stage == "canary" and now.challenger is not None and _matches(now.only, tags):
             bucket = bucket_of(self._task, who, now.salt)
             chosen = bucket < round(now.share * BUCKETS)
             self._count(now, bucket, chosen)
-            if chosen and not (fails_open and now.challenger.stopped):
+            another = fails_open or now.champion is not None
+            if chosen and not (another and now.challenger.stopped):
                 return Pick(now.challenger, snapshot=now)
         shadow = now.challenger if now.stage == "shadow" and _matches(now.only, tags) else None
         if now.champion is None:
-            reason = {"canary": NOT_IN_CANARY, "shadow": IN_SHADOW, "idle": NOT_DEPLOYED}[now.stage]
-            return Pick(None, shadow, reason, now)
+            without = {"canary": NOT_IN_CANARY, "shadow": IN_SHADOW, "idle": NOT_DEPLOYED}[now.stage]
+            return Pick(None, shadow, NOT_OPEN if now.deployed else without, now)
         if fails_open and now.champion.stopped:
             return Pick(None, shadow, CIRCUIT_OPEN, now)
         return Pick(now.champion, shadow, snapshot=now)

@@ -2,41 +2,45 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from functools import partial
 
+from insource.foundation.canonical import digest, short
 from insource.gateway.call.chat_options import accepting, logprobs_of
 from insource.gateway.call.decisions_api import Decided, Question
 from insource.gateway.call.exchange import Attempt
 from insource.gateway.call.openai_api import ChatRequest, Logprobs, document_of
 from insource.gateway.settings import TaskSettings
 from insource.gateway.tasks.decisions import Decider
-from insource.gateway.tasks.line import Line, Overloaded
+from insource.gateway.tasks.line import Line, Overloaded, run_in
 from insource.gateway.tasks.local import LocalAnswerer, prompt_of
 from insource.gateway.ways.as_certified import AsCertified
 from insource.gateway.ways.doubtful_fields import DoubtfulFields, Routed
 from insource.lifecycle.guards import Guards
+from insource.routing.bounds.coverage import covers
 from insource.routing.cascade import decide
-from insource.routing.coverage import covers
 from insource.types import Labels
 
 NOT_INSOURCED, OTHER_FORMAT, OVERLOADED = "not-insourced", "other-format", "overloaded"
 
 
 class Answerer:
-    """What answers calls of a task here. ``line`` has the slots of its model.
+    """What answers calls of a task here. ``line`` has the slots of its model, ``loop`` is where it is used.
 
     Raises:
         DataError: ``schema-not-supported`` if the output contract has no grammar.
     """
 
-    def __init__(self, own: TaskSettings, line: Line) -> None:
+    def __init__(self, own: TaskSettings, line: Line, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.own = own
         self.task = own.task
         self.policy = own.policy
+        self.policy_digest = short(digest(own.policy.model_dump(mode="json")))
         self.name = f"{own.task.name}@{own.version}" if own.version else ""
         self.line = line
+        self.loop = loop
         self.guards = Guards(own.rollout, 1 - own.policy.expected_local_share)
         self.tripped_at = 0.0
         self.decider = Decider(own.task.output)
@@ -67,9 +71,13 @@ class Answerer:
             self.tripped_at = now
         if now - self.tripped_at < self.own.rollout.cool_down_s:
             return True
+        self.restart()
+        return False
+
+    def restart(self) -> None:
+        """Let it answer again as if it was opened just now."""
         self.guards.reset()
         self.tripped_at = 0.0
-        return False
 
     async def attempt(self, document: str) -> Attempt:
         """Return the local answer, or why there is none; it never raises for a failure of the model."""
@@ -79,6 +87,8 @@ class Answerer:
             attempt = await self.line.run(partial(self.local.answer, document))
         except Overloaded as error:
             return Attempt("failed", error=str(error), why=OVERLOADED, retry_after_s=error.retry_after_s)
+        except RuntimeError as error:  # the version was closed between the pick and its slot
+            return Attempt("failed", error=str(error))
         seconds = time.monotonic() - began
         if not attempt.why:  # a document that is too long is no fault of the model
             self.guards.note(attempt.outcome, seconds, escalated=self.route(attempt).to == "cloud")
@@ -97,15 +107,17 @@ class Answerer:
         return self.fields.decided(attempt)
 
     def served_here(self, document: str) -> str | None:
-        """Return the local answer to a document, None where the policy would not serve it; it blocks."""
-        if self.local is None:
+        """Return the local answer to a document, None where its policy does not serve it or the line is full.
+
+        It waits in the line like a call, so it never takes a slot beside those of the model. It blocks, so it
+        is called in another thread than that of ``loop``.
+        """
+        if self.local is None or self.loop is None:
             return None
-        attempt = self.local.answer(document)
-        return (
-            None
-            if self.route(attempt).to == "cloud" or attempt.completion is None
-            else attempt.completion.text
-        )
+        attempt = run_in(self.loop, self.line.run(partial(self.local.answer, document)))
+        if attempt is None or attempt.completion is None or self.route(attempt).to == "cloud":
+            return None
+        return attempt.completion.text
 
     def document_of(self, chat: ChatRequest) -> str | None:
         """Return the document of a request, None if the local model cannot answer as it asks."""

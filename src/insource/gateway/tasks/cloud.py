@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Protocol
 
 from insource.foundation.errors import InsourceError, UserError
@@ -49,13 +48,10 @@ class Cloud(Protocol):
     def close(self) -> None: ...
 
 
-def open_cloud(
-    settings: GatewaySettings, own: TaskSettings, names: Sequence[str]
-) -> tuple[Cloud | None, str]:
+def open_cloud(settings: GatewaySettings, own: TaskSettings) -> tuple[Cloud | None, str]:
     """Return the cloud that a task may ask, or None and the reason: ``no-cloud`` or ``local-only``.
 
-    A local-only task gets no cloud beyond this machine, so its calls cannot leave. ``names`` are the names
-    of the task among the models, which the cloud does not know.
+    A local-only task gets no cloud beyond this machine, so its calls cannot leave.
     """
     cloud, task = own.cloud, own.task
     if cloud is None:
@@ -66,7 +62,7 @@ def open_cloud(
         except UserError:
             return None, "local-only"
         inject = settings.pass_through.stream_usage == "inject"
-        return HttpUpstream(cloud, own.reference, aliases=(*names, AUTO), inject=inject), ""
+        return HttpUpstream(cloud, own.reference, task=task.name, inject=inject), ""
     if task.privacy == "local-only" and not cloud.info.local:
         return None, "local-only"
     return ModelUpstream(cloud, settings, own.max_tokens), ""
@@ -78,9 +74,9 @@ class HttpUpstream:
     instead = ""
     passes_on = True
 
-    def __init__(self, cloud: HttpCloud, reference: str, *, aliases: tuple[str, ...], inject: bool) -> None:
+    def __init__(self, cloud: HttpCloud, reference: str, *, task: str, inject: bool) -> None:
         self.model = cloud.model
-        self._aliases = aliases
+        self._task = task
         self._inject = inject
         self._base_url = cloud.base_url
         self._upstream = Upstream(
@@ -101,10 +97,11 @@ class HttpUpstream:
         body = exchange.request.body
         if marks_in(exchange.document):
             body = without_marks(body)
-        if exchange.model in self._aliases:
+        own = exchange.model == AUTO or exchange.model.partition("@")[0] == self._task
+        if own:
             body = with_model(body, self.model)
         exchange.provider = self._base_url
-        exchange.model = self.model if exchange.model in self._aliases else exchange.model
+        exchange.model = self.model if own else exchange.model
         path = CHAT_PATH if exchange.decisions is None else exchange.decisions.path
         await forward(exchange, self._upstream, path, body, inject=self._inject)
 

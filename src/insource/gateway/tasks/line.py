@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from typing import Any, TypeVar
 
 Answer = TypeVar("Answer")
 
 # The weight of the newest answer in the running mean of seconds an answer.
 NEWEST = 0.2
 FORGOTTEN_S = 30.0
+# How often a thread that waits for an answer looks whether the loop still runs, in seconds.
+LOOK_S = 0.5
 
 
 class Overloaded(Exception):
@@ -22,6 +24,28 @@ class Overloaded(Exception):
     def __init__(self, message: str, retry_after_s: int) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+def run_in(loop: asyncio.AbstractEventLoop, waiting: Coroutine[Any, Any, Answer]) -> Answer | None:
+    """Return what the use of a line in ``loop`` returns, for another thread, which waits for it.
+
+    None where the model has too much to do, or the loop ends first.
+    """
+    try:
+        found = asyncio.run_coroutine_threadsafe(waiting, loop)
+    except RuntimeError:  # the loop is closed
+        waiting.close()
+        return None
+    while loop.is_running():
+        try:
+            return found.result(LOOK_S)
+        except TimeoutError:
+            if found.done():  # it is the work that timed out
+                return None
+        except (Overloaded, CancelledError):
+            return None
+    found.cancel()
+    return None
 
 
 class Line:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -19,9 +20,9 @@ from insource.gateway.tasks.line import Line
 from insource.gateway.tasks.local import TOO_LONG, LocalAnswerer
 from insource.gateway.ways.doubtful_fields import DOUBTFUL_FIELDS, LOW_CONFIDENCE
 from insource.gateway.ways.exact_cache import ALREADY_PAID, CACHED
-from insource.gateway.ways.ways import BY_RULE, Plan, Steps, Ways, as_asked, by_policy
+from insource.gateway.ways.ways import BY_RULE, CLOUD_MOVED, Plan, Steps, Ways, as_asked, by_policy
 from insource.routing.cascade import decide
-from insource.routing.certified import PROMPT_CHANGED
+from insource.routing.ways.certified import PROMPT_CHANGED
 from insource.types import Completion, Route
 
 OTHER_OPTIONS, AUDIT = "other-options", "audit"
@@ -77,15 +78,17 @@ class InsourcedTask:
 
     def open(self, ask: Ask) -> None:
         """Open the cloud, in the event loop of the server. ``ask`` sends an audit like any other call."""
-        self.cloud, self._without_cloud = open_cloud(self._settings, self._own, self.names)
-        self._ways.open(self.names)
+        self.cloud, self._without_cloud = open_cloud(self._settings, self._own)
+        self._ways.open()
+        self._first.loop = asyncio.get_running_loop()
         if self.auditor is not None:
             self.auditor.open(ask, lambda exchange: "cloud" in self._ways.plan(exchange, 0.0).use)
 
     def _version(self, own: TaskSettings) -> Answerer:
         """Return another version of the task, with slots of its own."""
         limits = self._settings.limits
-        return Answerer(own, Line(own.slots, waiting=limits.waiting, deadline_s=limits.deadline_s))
+        line = Line(own.slots, waiting=limits.waiting, deadline_s=limits.deadline_s)
+        return Answerer(own, line, self._first.loop)
 
     def close(self) -> None:
         if self.cloud is not None:
@@ -101,7 +104,7 @@ class InsourcedTask:
     @property
     def names(self) -> tuple[str, ...]:
         """The names of models that mean this task and no other."""
-        versions = {one.name: None for one in (*self.traffic.snapshot.versions, self._first) if one.name}
+        versions = {one.name: None for one in self.traffic.snapshot.versions if one.name}
         return (*versions, self.task.name)
 
     @property
@@ -196,13 +199,17 @@ class InsourcedTask:
         if changed and not self._alone(exchange):
             await self._escalate(exchange, PROMPT_CHANGED, detail=changed)
             return
-        key = self._ways.cache.key(exchange, one.model, document)
+        plan, reason = self._ways.plan(exchange, one.line.wait_s), BY_RULE
+        key = self._ways.cache.key(exchange, one.model, document, plan.use)
         if (kept := await self._ways.cache.found(key)) is not None:
             await self._serve_again(exchange, *kept)
             return
-        plan, reason = self._ways.plan(exchange, one.line.wait_s), BY_RULE
         if plan.here_first:
-            reason, plan = await self._here(exchange, one, document, plan, changed), plan.rest
+            reason = await self._here(exchange, one, document, plan, changed)
+            if reason == LOW_CONFIDENCE and self._ways.kept_here(plan) and self._can_serve(exchange, one):
+                await self._serve_locally(exchange, one, CLOUD_MOVED)
+                return
+            plan = plan.rest
         if reason:
             await self._escalate(exchange, reason, one, document=document, plan=plan)
         self._ways.cache.keep(key, exchange)
@@ -226,7 +233,7 @@ class InsourcedTask:
         if reason != DOUBTFUL_FIELDS:
             return reason
         cloud, _ = self._cloud_for(exchange)
-        if cloud is None or "cloud" not in plan.use:
+        if cloud is None or "cloud" not in plan.use or self._ways.kept_here(plan):
             return LOW_CONFIDENCE
         if not await one.fields.answered(exchange, cloud, fields, one.model):
             return LOW_CONFIDENCE
@@ -280,10 +287,11 @@ class InsourcedTask:
         fails_open = cloud is not None and (cloud.local or not exchange.admission.local_only)
         named = {"feature": tags.feature, "user": tags.user, "prompt_version": tags.prompt_version}
         who = tags.user or exchange.request.body.decode("latin-1")
-        pick = self.traffic.pick(who, named, fails_open=fails_open)
+        pick = self.traffic.pick(who, named, fails_open=fails_open, named=exchange.model)
         exchange.step = pick.snapshot.step
         if pick.answerer is not None:
             exchange.policy, exchange.version = pick.answerer.policy, pick.answerer.name
+            exchange.policy_digest = pick.answerer.policy_digest
         return pick
 
     def _decided(self, exchange: Exchange, one: Answerer) -> bytes | None:

@@ -26,7 +26,6 @@ class Tasks:
         }
         found = [InsourcedTask(settings, own, lines[_answers(own)]) for own in settings.tasks]
         self.all: tuple[InsourcedTask, ...] = tuple(found)
-        self._by_name = {name: task for task in found for name in task.names}
 
     @property
     def models(self) -> list[str]:
@@ -46,7 +45,7 @@ class Tasks:
             Refused: the call leaves open which of several tasks it is for, or names a version that is not
                 served.
         """
-        if (task := self._by_name.get(model)) is not None:
+        if (task := self._named(model)) is not None:
             return task
         self._require_served(model)
         if named:
@@ -62,16 +61,20 @@ class Tasks:
 
     def elsewhere(self, named: str) -> InsourcedTask | None:
         """Return the task whose cloud gets a chat completion for a model that no task serves."""
-        found = self._by_name.get(named) or next(iter(self.all), None)
+        found = self._named(named) or next(iter(self.all), None)
         return found if found is not None and found.passes_on else None
 
     def _tagged(self, named: str, model: str, asked: DecisionRequest | None) -> InsourcedTask | None:
-        task = self._by_name.get(named)
+        task = self._named(named)
         return task if task is not None and _is_for(task, model, asked) else None
+
+    def _named(self, name: str) -> InsourcedTask | None:
+        """Return the task that a name means; the versions of a task come and go."""
+        return next((task for task in self.all if name in task.names), None)
 
     def _require_served(self, model: str) -> None:
         name, separator, version = model.partition("@")
-        if separator and (task := self._by_name.get(name)) is not None:
+        if separator and (task := self._named(name)) is not None:
             message = f"The version {version[:80]!r} of {name} is not served here; {task.model} is."
             raise Refused(404, "model-not-found", message)
 

@@ -12,7 +12,7 @@ from insource.foundation.clock import iso
 from insource.gateway.call.exchange import Exchange
 from insource.gateway.settings import Alarm, TaskSettings
 from insource.providers.requests import SYSTEM, messages_of, text_of
-from insource.routing.certified import PROMPT_CHANGED, certified, changed
+from insource.routing.ways.certified import PROMPT_CHANGED, certified, changed
 
 MOST_CAUSES = 20
 """Causes that are told apart, so that callers cannot fill the memory with versions of their prompts."""

@@ -10,7 +10,7 @@ from insource.gateway.call.exchange import Exchange
 from insource.gateway.call.openai_api import messages_of
 from insource.gateway.settings import TierAccepts
 from insource.gateway.tasks.cloud import Cloud
-from insource.routing.agreement import agree
+from insource.routing.ways.agreement import agree
 from insource.types import JsonSchema, Task
 
 CHEAPER_TIER = "cheaper-tier"

@@ -12,7 +12,7 @@ from insource.gateway.call.exchange import Attempt, Exchange
 from insource.gateway.call.openai_api import messages_of
 from insource.gateway.settings import TaskSettings
 from insource.gateway.tasks.cloud import Cloud
-from insource.routing.partial import doubtful, fields_of, merged, smaller_schema
+from insource.routing.ways.partial import doubtful, fields_of, merged, smaller_schema
 from insource.types import JsonSchema, Message
 from insource.types.task import plain_schema
 

@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from insource.providers.prices import Priced
 from insource.store.calls.calls import get_call
 from insource.store.database import Database
 from insource.types import Completion, Route
+from insource.types.ways import Destination
 
 CACHED = "cached"
 ALREADY_PAID = Priced(Decimal(0), "an earlier call")
@@ -48,11 +49,11 @@ class ExactCache:
         self._clock = clock
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
-    def key(self, exchange: Exchange, version: str, document: str) -> str:
+    def key(self, exchange: Exchange, version: str, document: str, use: Sequence[Destination]) -> str:
         """Return what two calls that may share an answer have in common; empty where nothing is kept.
 
-        That is the version, its policy, the document, and everything else that the request says about the
-        answer: how it is sent does not matter.
+        That is the version, its policy, the document, the ways that the call may ``use``, and everything else
+        that the request says about the answer: how it is sent does not matter.
         """
         chat = exchange.chat
         if not self._lifetime_s or chat is None or chat.logprobs:
@@ -63,7 +64,7 @@ class ExactCache:
             if name not in ("model", "stream", "stream_options", "metadata", "user", "seed")
         }
         policy = exchange.policy and exchange.policy.model_dump(mode="json")
-        return digest([version, policy, document, said, exchange.admission.local_only])
+        return digest([version, policy, document, said, list(use), exchange.admission.local_only])
 
     async def found(self, key: str) -> tuple[Completion, Route] | None:
         """Return the earlier answer and how it was made; None where there is none, or it is too old."""

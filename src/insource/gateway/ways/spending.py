@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from insource.foundation.errors import InsourceError
-from insource.routing.rules import Spent
+from insource.routing.ways.rules import Spent
 from insource.store.calls.selection import Selection
 from insource.store.calls.usage import consumption
 from insource.store.database import Database

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -15,16 +15,17 @@ from insource.gateway.ways.cheaper_tier import CHEAPER_TIER, CheaperTier
 from insource.gateway.ways.doubtful_fields import DOUBTFUL_FIELDS
 from insource.gateway.ways.exact_cache import CACHED, ExactCache
 from insource.gateway.ways.spending import Spending
-from insource.routing.certified import PROMPT_CHANGED
-from insource.routing.rules import CallFacts, rule_for
+from insource.routing.ways.certified import PROMPT_CHANGED
+from insource.routing.ways.rules import CallFacts, rule_for
 from insource.types.ways import WAITS_FOR_A_PERSON, Destination
 
-BY_RULE, UNSURE, CLOUD_FAILED = "by-rule", "unsure", "cloud-failed"
+BY_RULE, UNSURE, CLOUD_FAILED, CLOUD_MOVED = "by-rule", "unsure", "cloud-failed", "cloud-moved"
 
 _NOT_BY_POLICY = frozenset((UNSURE, CLOUD_FAILED, WAITS_FOR_A_PERSON, "no-cloud", "local-only"))
 
-# Answers that are no whole answer of the cloud to the caller's request as it was certified.
-_NOT_COMPARED = frozenset((PROMPT_CHANGED, DOUBTFUL_FIELDS, CACHED, CHEAPER_TIER))
+# Answers that are no whole answer of the cloud to the caller's request as it was certified, or that no policy
+# keeps, so that their differences are none of the version's.
+_NOT_COMPARED = frozenset((PROMPT_CHANGED, DOUBTFUL_FIELDS, CACHED, CHEAPER_TIER, CLOUD_MOVED))
 
 
 def as_asked(exchange: Exchange) -> bool:
@@ -88,11 +89,11 @@ class Ways:
         self._tier: CheaperTier | None = None
         self.cache = ExactCache(settings.recorder.database, own.ways.cache_s)
 
-    def open(self, names: Sequence[str]) -> None:
-        """Open the cheaper cloud, and read what was spent today; ``names`` are those of the task."""
+    def open(self) -> None:
+        """Open the cheaper cloud, and read what was spent today."""
         ways = self._own.ways
         if ways.tier is not None:
-            cloud, _ = open_cloud(self._settings, self._own.escalating_to(ways.tier), names)
+            cloud, _ = open_cloud(self._settings, self._own.escalating_to(ways.tier))
             if cloud is not None:
                 self._tier = CheaperTier(cloud, self._own.task, ways.tier_accepts)
         if any(rule.spent_usd is not None for rule in ways.rules):
@@ -121,6 +122,18 @@ class Ways:
         if private:
             return Plan(("local", "person"))
         return Plan(("local", "cloud") if self._tier is None else ("local", "tier", "cloud"))
+
+    def kept_here(self, plan: Plan) -> bool:
+        """Return whether a doubtful answer is served here because the cloud is in trouble.
+
+        A rule has to allow unsure answers, and no field may be one that is always the cloud's.
+        """
+        own = self._own
+        anchors = None if own.registered is None else own.registered.anchors
+        if anchors is None or not anchors.cloud_trouble:
+            return False
+        always = own.ways.fields is not None and "cloud" in own.ways.fields.modes.values()
+        return "cloud" in plan.use and not always and (plan.rule is None or "unsure" in plan.use)
 
     async def take(self, plan: Plan, exchange: Exchange, steps: Steps) -> bool:
         """Take the ways of a plan in their order, until one answers; return whether one did."""

@@ -89,6 +89,23 @@ def attribute(
     )
 
 
+def not_known(reason: str) -> Attribution:
+    """Return that it is open what moved, because the anchors could not be looked at; ``reason`` says why."""
+    nothing = _share([])
+    return Attribution(
+        cause="open",
+        reason=reason,
+        anchors=0,
+        rounds=0,
+        log_changed=0.0,
+        log_same=0.0,
+        log_local=0.0,
+        changed=nothing,
+        right=nothing,
+        right_before=nothing,
+    )
+
+
 def _cause(harm: bool, changed: bool, cleared: bool, local: bool) -> Cause:
     if harm and local:
         return "local"

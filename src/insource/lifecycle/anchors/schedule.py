@@ -25,12 +25,14 @@ def due(
     every_s: float,
     harm_since: datetime | None,
     forced: bool = False,
+    moved_at: datetime | None = None,
 ) -> tuple[str, ...]:
     """Return the anchors to ask, round by round; those asked least recently come first.
 
     New ones are asked ``FIRST_ROUNDS`` times; all others every ``every_s`` seconds, at once after harm was
     shown, and then every ``PRESSED_S`` until ``PRESSED_ROUNDS`` are through. A clock that
-    was set back asks early rather than never. ``forced`` asks all once.
+    was set back asks early rather than never. ``forced`` asks all once; ``moved_at``, when another version of
+    the cloud was noticed, those that were not asked since then.
     """
     asked: dict[str, list[datetime]] = {anchor: [] for anchor in anchor_ids}
     for check in checks:
@@ -41,7 +43,13 @@ def due(
     found = [anchor for number in range(FIRST_ROUNDS) for anchor in order if len(asked[anchor]) <= number]
     if found:
         return tuple(found)
-    return tuple(anchor for anchor in order if forced or _is_due(asked[anchor], now, every_s, harm_since))
+    return tuple(
+        anchor
+        for anchor in order
+        if forced
+        or (moved_at is not None and last[anchor] < moved_at)
+        or _is_due(asked[anchor], now, every_s, harm_since)
+    )
 
 
 def _is_due(times: Sequence[datetime], now: datetime, every_s: float, harm_since: datetime | None) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from insource.config.rollout import RolloutSection
-from insource.lifecycle.audit_evidence import OF_DOCUMENTS, counted
+from insource.lifecycle.audit_evidence import OF_DOCUMENTS, lost_and_counted
 from insource.lifecycle.rollout import COUNTED, Evidence, evidence_of, harmful
 from insource.stats.intervals import Interval, clopper_pearson, cluster_ratio_t, mean_t
 from insource.types import Estimate
@@ -92,7 +92,9 @@ def _wrong(evidence: Evidence, audits: Sequence[Audit]) -> Estimate:
         ends = clopper_pearson(evidence.harm_wrong, n) if n else None
     else:
         value, method = evidence.harm_share, "t interval of a ratio by document"
-        lost, of = counted([one for one in audits if one.served and one.uniform and one.source != "shadow"])
+        lost, of = lost_and_counted(
+            [one for one in audits if one.served and one.uniform and one.source != "shadow"]
+        )
         ends = cluster_ratio_t(lost, of, None, 0.95) if n > 1 else None
     return Estimate(
         value=value,

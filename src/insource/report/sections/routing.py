@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from insource.report import charts, units, vega, words
 from insource.report.page import Block, Cell, LegendKey, Plot, Row, Section, Table
-from insource.routing.reasons import percent, promise
+from insource.routing.bounds.reasons import percent, promise
 from insource.types import Estimate, Policy, RoutedCall, RunResult
 from insource.types.routing import FrontierPoint, Loss, ServedShare
 

@@ -69,7 +69,7 @@ def _under_grammar(
         # Where the grammar dictates the next bytes, the model has no choice: its probability means nothing.
         forced = bool(matcher.compute_ff_bytes().startswith(token.bytes))
         # What was allowed at a token's place has to be asked before the token is consumed.
-        others = () if forced else tuple(_allowed(token, matcher))
+        others = () if forced else tuple(_allowed(token, matcher, tokenizer.eos_token))
         forced = forced or (not others and _alone(token, matcher, tokenizer))
         if not matcher.consume_token(token.id):
             yield OUTSIDE
@@ -77,14 +77,21 @@ def _under_grammar(
             yield None if forced else _among(token, others)
 
 
-def _allowed(token: TokenLogprob, matcher: Any) -> Iterator[float]:
-    """Yield the probabilities of the other candidates that the grammar allows.
+def _allowed(token: TokenLogprob, matcher: Any, stop: int) -> Iterator[float]:
+    """Yield the probabilities of the other candidates that the grammar allows; ``stop`` ends an answer.
 
     Asking about twenty tokens takes a fraction of the time of the mask over the whole vocabulary.
     """
     for candidate, logprob in token.top:
-        if candidate != token.id and matcher.validate_tokens([candidate]) == 1:
+        if candidate != token.id and allows(matcher, candidate, stop):
             yield math.exp(logprob)
+
+
+def allows(matcher: Any, candidate: int, stop: int) -> bool:
+    """Return whether a token may come next, as the mask of the grammar has it."""
+    if candidate == stop:
+        return bool(matcher.is_accepting())
+    return bool(matcher.validate_tokens([candidate]) == 1)
 
 
 def _alone(token: TokenLogprob, matcher: Any, tokenizer: Any) -> bool:

@@ -107,6 +107,7 @@ def find_calls(
     model: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
+    source: str | None = None,
     limit: int | None = None,
 ) -> list[Call]:
     """Return calls in the order they started, ``until`` excluded; with ``limit``, only the latest ones.
@@ -122,6 +123,8 @@ def find_calls(
         query = query.where(CALLS.c.started_at >= to_microseconds(since))
     if until is not None:
         query = query.where(CALLS.c.started_at < to_microseconds(until))
+    if source is not None:
+        query = query.where(CALLS.c.source == source)
     with database.read() as connection:
         rows = connection.execute(query).all()
     return [call_of_row(row._mapping) for row in reversed(rows)]

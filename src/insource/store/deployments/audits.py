@@ -46,17 +46,19 @@ def anchor_checks_of(
 
 
 class AuditReader:
-    """Reads the audits of one version as they come; ``all`` are those since ``since``, oldest first.
+    """Reads the audits of one version as they come; ``all`` are those since a revision, oldest first.
 
-    With ``most``, only the latest so many are kept, however long the version has answered.
+    With ``most``, only the latest so many are kept, however long the version has answered. An audit that
+    cannot be read, such as one of a newer version of Insource, is no evidence; ``unreadable`` counts them.
     """
 
     def __init__(
-        self, database: Database, task: str, version: str, since: datetime, most: int | None = None
+        self, database: Database, task: str, version: str, since_revision: int, most: int | None = None
     ) -> None:
         self.all: deque[Audit] = deque(maxlen=most)
+        self.unreadable = 0
         self._database = database
-        self._task, self._version, self._since = task, version, since
+        self._task, self._version, self._since = task, version, since_revision
         self._most = most
         self._last = 0
 
@@ -65,7 +67,6 @@ class AuditReader:
         query = (
             select(AUDITS.c.id, AUDITS.c.document)
             .where(AUDITS.c.task == self._task, AUDITS.c.id > self._last)
-            .where(AUDITS.c.at >= to_microseconds(self._since))
             .order_by(AUDITS.c.id.desc())
             .limit(self._most)
         )
@@ -74,8 +75,12 @@ class AuditReader:
             rows = connection.execute(query).all()
         for row in reversed(rows):
             self._last = row.id
-            audit = Audit.model_validate_json(row.document)
-            if audit.version == self._version:
+            try:
+                audit = Audit.model_validate_json(row.document)
+            except ValueError:
+                self.unreadable += 1
+                continue
+            if audit.version == self._version and audit.step >= self._since:
                 self.all.append(audit)
                 found = True
         return found

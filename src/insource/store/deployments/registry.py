@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import BigInteger, Column, Connection, Index, Integer, Table, Text, select
 from sqlalchemy.dialects.sqlite import insert
 
-from insource.foundation.clock import to_microseconds
+from insource.foundation.clock import from_microseconds, to_microseconds
 from insource.foundation.errors import IntegrityError, UserError
 from insource.store.database import METADATA, Database, open_database
 from insource.types.deployment import SCHEMA_VERSION, Deployment, DeploymentEvent
@@ -104,7 +104,22 @@ def events(database: Database, task: str, *, limit: int | None = None) -> tuple[
     query = select(EVENTS.c.document).where(EVENTS.c.task == task).order_by(EVENTS.c.id.desc())
     with database.read() as connection:
         rows = connection.execute(query if limit is None else query.limit(limit)).scalars().all()
-    return tuple(DeploymentEvent.model_validate_json(row) for row in reversed(rows))
+    return tuple(_event(task, row) for row in reversed(rows))
+
+
+def _event(task: str, document: str) -> DeploymentEvent:
+    """Return an event. One that a newer Insource wrote stops nobody from following the registry."""
+    try:
+        return DeploymentEvent.model_validate_json(document)
+    except ValueError:
+        return DeploymentEvent(
+            task=task,
+            revision=0,
+            at=from_microseconds(0),
+            kind="unreadable",
+            by="unknown",
+            reason="an event that this version of Insource cannot read",
+        )
 
 
 def _current(connection: Connection, task: str) -> Deployment | None:

@@ -129,3 +129,11 @@ def test_the_anchor_that_waited_longest_comes_first_and_a_new_one_before_it():
     checks = [check(a, a) for _ in range(FIRST_ROUNDS) for a in (2, 1)]
     assert due(["1", "2"], checks, hour(30), every_s=DAY, harm_since=None) == ("1", "2")
     assert due(["1", "2", "3"], checks, hour(30), every_s=DAY, harm_since=None)[0] == "3"
+
+
+def test_another_version_makes_those_due_that_were_not_asked_since():
+    asked = [check(anchor, at) for at in range(FIRST_ROUNDS) for anchor in "ab"] + [check("a", 6)]
+    options = {"every_s": DAY, "harm_since": None}
+    assert due("ab", asked, hour(7), **options) == ()
+    assert due("ab", asked, hour(7), **options, moved_at=hour(5)) == ("b",)
+    assert due("ab", asked, hour(7), **options, moved_at=hour(7)) == ("b", "a")

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from insource.demo.schema import SCHEMA
 from insource.matching.align import align
+from insource.routing.bounds.losses import Counted, Counting, judged, most_of, unknown_weights, weight_of
 from insource.routing.cascade import decide, fit_bound, fit_policy
-from insource.routing.losses import Counted, Counting, judged, most_of, unknown_weights, weight_of
 from insource.types import EvalRecord, JsonSchema, Labels, Policy, Text
 
 ONE = {"type": ["string", "null"]}

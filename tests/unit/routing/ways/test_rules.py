@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from pydantic import ValidationError
 
-from insource.routing.rules import CallFacts, Spent, rule_for
+from insource.routing.ways.rules import CallFacts, Spent, rule_for
 from insource.types.ways import Rule
 
 NOON = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from insource.contract.asked import restricted
 from insource.contract.places import place_of
 from insource.contract.validate import fits
-from insource.routing.losses import WRONG
+from insource.routing.bounds.losses import WRONG
 from insource.stats.betting import ratio_evidence
 from insource.stats.learn_then_test import RATIO_STEP
 from insource.types import Completion, EvalRecord, JsonSchema

@@ -7,7 +7,7 @@ tested at delta divided by the number of points (Bonferroni), so that all hold t
 
 from __future__ import annotations
 
-from insource.routing.losses import Judged
+from insource.routing.bounds.losses import Judged
 from insource.types.routing import FrontierPoint
 
 BOUNDS = tuple(percent / 100 for percent in range(1, 31))

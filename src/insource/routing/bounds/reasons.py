@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from insource.routing.losses import BY_DOCUMENT, Judged
-from insource.routing.remedies import units_needed
+from insource.routing.bounds.losses import BY_DOCUMENT, Judged
+from insource.routing.bounds.remedies import units_needed
 from insource.stats.learn_then_test import least_abstention, minimum_calibration_n
 from insource.types.routing import Feasible, FrontierPoint, Loss, Unit
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from insource.routing.losses import BY_DOCUMENT, Judged
+from insource.routing.bounds.losses import BY_DOCUMENT, Judged
 from insource.stats.betting import ratio_evidence
 from insource.stats.distributions import binomial_cdf
 from insource.stats.group_bounds import SPARE, group_losses

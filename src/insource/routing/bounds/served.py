@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from insource.evaluation.estimators import rate, ratio, sampling_units
-from insource.routing.coverage import is_known
-from insource.routing.losses import Counting
+from insource.routing.bounds.coverage import is_known
+from insource.routing.bounds.losses import Counting
 from insource.types import EvalRecord, Policy
 from insource.types.routing import ServedShare
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from insource.foundation.rng import generator
+from insource.routing.bounds.frontier import BOUNDS, frontier, pickable
+from insource.routing.bounds.losses import Counted, judged
 from insource.routing.cascade import fit_bound
-from insource.routing.frontier import BOUNDS, frontier, pickable
-from insource.routing.losses import Counted, judged
 
 
 def calibration(n=400, loss="documents", most=1):

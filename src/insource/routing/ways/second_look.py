@@ -12,8 +12,8 @@ from collections.abc import Callable
 from insource.contract.answers import read_answer
 from insource.foundation.errors import InsourceError
 from insource.models.protocol import Model, ModelInfo, Request
-from insource.routing.agreement import agree
-from insource.routing.partial import field_of, fields_of
+from insource.routing.ways.agreement import agree
+from insource.routing.ways.partial import field_of, fields_of
 from insource.types import Completion, JsonSchema, OutputSpec
 from insource.types.ways import GreyZone
 

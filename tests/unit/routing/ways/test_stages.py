@@ -4,7 +4,7 @@ import pytest
 
 from insource.foundation.errors import ProviderError
 from insource.models.protocol import ModelInfo, Request
-from insource.routing.stages import StagedModel, keep_from
+from insource.routing.ways.stages import StagedModel, keep_from
 from insource.types import Completion, EvalRecord, Message, Score
 
 REQUEST = Request(messages=(Message(role="user", content="?"),), max_tokens=9)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from insource.routing.bounds.coverage import covers, group_digest, known_groups
+from insource.routing.bounds.groups import MOST_REFITS, new_groups, unseen
+from insource.routing.bounds.losses import Counted, judged
 from insource.routing.cascade import decide, fit_bound
-from insource.routing.coverage import covers, group_digest, known_groups
-from insource.routing.groups import MOST_REFITS, new_groups, unseen
-from insource.routing.losses import Counted, judged
 from insource.types import EvalRecord
 
 

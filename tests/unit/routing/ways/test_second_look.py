@@ -6,7 +6,7 @@ import pytest
 
 from insource.foundation.errors import ProviderError
 from insource.models.protocol import ModelInfo, Request
-from insource.routing.second_look import SecondLookModel, in_grey_zone, looked_again, second_request
+from insource.routing.ways.second_look import SecondLookModel, in_grey_zone, looked_again, second_request
 from insource.types import Completion, JsonSchema, Labels, Message
 
 OUTPUT = JsonSchema(

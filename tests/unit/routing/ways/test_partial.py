@@ -2,7 +2,7 @@
 
 import pytest
 
-from insource.routing.partial import doubtful, fields_of, fit_fields, merged, smaller_schema
+from insource.routing.ways.partial import doubtful, fields_of, fit_fields, merged, smaller_schema
 from insource.types import Completion, EvalRecord, JsonSchema, Score, SlotScore
 from insource.types.ways import FieldPolicy
 

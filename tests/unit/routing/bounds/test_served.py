@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from insource.routing.coverage import known_groups
-from insource.routing.losses import Counting
-from insource.routing.served import Ways, gain_share, served_shares
+from insource.routing.bounds.coverage import known_groups
+from insource.routing.bounds.losses import Counting
+from insource.routing.bounds.served import Ways, gain_share, served_shares
 from insource.types import EvalRecord, Policy
 
 WAYS = Ways(here_usd=1.0, cloud_usd=10.0)

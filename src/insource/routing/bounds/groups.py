@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from insource.routing.losses import Judged
+from insource.routing.bounds.losses import Judged
 from insource.stats.betting import mean_interval
 from insource.stats.group_bounds import group_losses
 from insource.stats.learn_then_test import minimum_calibration_n
