@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -13,11 +13,9 @@ from insource.foundation.errors import IntegrityError, UserError
 from insource.lifecycle.anchors.attribution import Harm
 from insource.lifecycle.anchors.harm import first_harm
 from insource.lifecycle.anchors.standing import accepted_since, counted, standing
-from insource.lifecycle.audit_budget import HELD, NO_DECISIONS, stopped_by
 from insource.lifecycle.rollout import Evidence, Step, evidence_of, next_step, slo_of
 from insource.lifecycle.transitions import in_canary, in_shadow, nothing_deployed, promoted, rolled_back
 from insource.models.transport import is_loopback
-from insource.routing.bounds.losses import most_counted
 from insource.runs.result import load
 from insource.store.database import Database
 from insource.store.deployments.audits import AuditReader, spent_on_audits
@@ -25,6 +23,7 @@ from insource.store.deployments.registry import deployment_of, events, open_regi
 from insource.types import RunResult
 from insource.types.anchors import Cause
 from insource.types.deployment import Deployment, DeploymentEvent, EventKind, Version
+from insource.workflow.audited import no_audits, require_audited
 from insource.workflow.deployed import RUN_THE_LOOP, version_name
 from insource.workflow.servable import with_arm
 from insource.workflow.session import Session
@@ -166,7 +165,7 @@ def canary(
     if not force:
         _require_policy(version, result)
         _require_cooled_down(session, version, section, clock)
-    _require_audited(session, version, result)
+    require_audited(session, version, result)
     first = section.shares[0] if share is None else share
     return _change(
         session,
@@ -245,17 +244,8 @@ def status(session: Session, *, clock: Clock = SYSTEM) -> Standing:
             evidence, harm = _evidence(registry, deployment, watched, section, in_canary_now=in_canary_now)
             cause = _cause(session, registry, watched, harm)
             step = next_step(deployment, evidence, section, clock.now(), in_canary=in_canary_now, cause=cause)
-    stopped = HELD.get(stopped_by(today, section.audit_usd_per_day), "")
-    return Standing(deployment, step, unseen, spent, last, stopped or _told(deployment, latest))
-
-
-def _told(deployment: Deployment, latest: Sequence[DeploymentEvent]) -> str:
-    """Return what a gateway said of why the present step holds, empty if it said nothing.
-
-    Money is left out: what is spent was looked up, and a new day begins without it.
-    """
-    told = [one for one in latest if one.kind == "held" and one.revision == deployment.revision]
-    return told[-1].reason if told and told[-1].reason == HELD[NO_DECISIONS] else ""
+    why = no_audits(deployment, today, section, latest)
+    return Standing(deployment, step, unseen, spent, last, why)
 
 
 def _evidence(
@@ -348,31 +338,6 @@ def require_cloud(session: Session) -> None:
         "no-cloud-to-compare",
         f"A shadow or a canary compares with the cloud's answers, and {why}.",
         hint="Let it answer all callers by your own decision: insource deploy promote RUN --force",
-    )
-
-
-def _require_audited(session: Session, version: Version, result: RunResult) -> None:
-    """Require a limit for documents where audits cannot count what the policy bounds.
-
-    Raises:
-        UserError: ``loss-not-audited``.
-    """
-    loss = version.loss
-    if session.config.rollout.slo is not None or loss == "documents":
-        return
-    if loss == "cloud":
-        why = "an audit does not tell whether the cloud's own answer is right"
-    else:
-        weights = result.routing.policy.weights if result.routing else {}
-        stated = session.config.routing.most_fields
-        if most_counted(result.dataset.output, loss, weights, stated) is not None:
-            return
-        why = "the output contract sets no limit to what a document holds"
-    raise UserError(
-        "loss-not-audited",
-        f"The policy of {version.name} bounds the loss {loss!r}, and {why}. Audits can only count answers "
-        "that differ from the cloud's in any field.",
-        hint="State which share of the answers may differ: rollout.slo in insource.toml",
     )
 
 
