@@ -15,7 +15,7 @@ PRICE_PENDING = "price-pending"
 class AuditBook:
     """Audits between the event loop, which adds them, and the controller's thread, which writes them.
 
-    No audit is in neither the book nor the registry, so ``spent`` never forgets one that was paid.
+    An audit is in the book or in the registry, so ``spent`` never forgets one that was paid.
     """
 
     def __init__(self, usd_per_day: float) -> None:
@@ -44,21 +44,29 @@ class AuditBook:
         with self._lock:
             self._new, self._taken = [*audits, *self._new], []
 
-    def wrote(self, spent: Spent) -> None:
-        """Forget the audits that were taken; ``spent`` is what the registry knows of today."""
+    def wrote(self) -> None:
+        """Note that the registry has the audits that were taken."""
         with self._lock:
-            self._written, self._taken = spent, []
+            self._written, self._taken = self._with(self._taken), []
+
+    def know(self, spent: Spent) -> None:
+        """Note what the registry says that the audits of today cost, those of other gateways included."""
+        with self._lock:
+            self._written = spent
 
     @property
     def spent(self) -> Spent:
         """What today's audits cost: all that the registry had last, and those of this gateway since."""
         with self._lock:
-            usd, unpriced = self._written
-            for one in (*self._taken, *self._new):
-                if one.source != "shadow":
-                    usd += one.cost_usd or 0
-                    unpriced += one.cost_usd is None
-            return Spent(usd, unpriced)
+            return self._with([*self._taken, *self._new])
+
+    def _with(self, audits: Sequence[Audit]) -> Spent:
+        usd, unpriced = self._written
+        for one in audits:
+            if one.source != "shadow":
+                usd += one.cost_usd or 0
+                unpriced += one.cost_usd is None
+        return Spent(usd, unpriced)
 
     def refuses(self, under_way: int) -> str:
         """Return why no further audit may be paid for while so many are, empty if one may.

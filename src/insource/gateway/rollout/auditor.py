@@ -111,9 +111,13 @@ class Auditor:
         """Keep audits that could not be written."""
         self._book.give_back(audits)
 
-    def wrote(self, spent: Spent) -> None:
-        """Forget the audits that were taken; ``spent`` is what the registry knows of today's."""
-        self._book.wrote(spent)
+    def wrote(self) -> None:
+        """Note that the registry has the audits that were taken."""
+        self._book.wrote()
+
+    def know(self, spent: Spent) -> None:
+        """Note what the registry says that the audits of today cost."""
+        self._book.know(spent)
 
     async def finish(self, within_s: float) -> None:
         """Wait a moment for the audits under way, and give up the others."""

@@ -144,7 +144,8 @@ class Controller:
         except InsourceError:
             self._auditor.give_back(taken)
             raise
-        self._auditor.wrote(spent_on_audits(registry, self._task, self._clock.now()))
+        self._auditor.wrote()
+        self._auditor.know(spent_on_audits(registry, self._task, self._clock.now()))
 
     def _tell_held(
         self, registry: Database, deployment: Deployment, latest: Sequence[DeploymentEvent]

@@ -41,7 +41,7 @@ def test_no_audit_is_lost_while_another_thread_takes_them(hasty):
                 book.give_back(taken)
             else:
                 written.extend(taken)
-                book.wrote(Spent())
+                book.wrote()
 
     thread = threading.Thread(target=write)
     thread.start()
@@ -62,7 +62,9 @@ def test_what_is_not_written_yet_is_spent_all_the_same():
     book.give_back(taken)
     assert book.spent == Spent(Decimal(2), 1)
     assert [one.call_id for one in book.take()] == ["1", "2", "3"]
-    book.wrote(Spent(Decimal(5), 1))
+    book.wrote()
+    assert (book.spent, book.take()) == (Spent(Decimal(2), 1), [])
+    book.know(Spent(Decimal(5), 1))
     assert book.spent == Spent(Decimal(5), 1)
 
 
@@ -85,5 +87,6 @@ def test_an_audit_is_refused_before_the_limit_could_be_passed(limit, spent, know
     if known is not None:
         book.add(audit(cost=known))
         book.take()
-    book.wrote(spent)
+    book.wrote()
+    book.know(spent)
     assert book.refuses(under_way) == reason
