@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from insource.gateway.tasks.answerer import NOT_INSOURCED, OTHER_FORMAT
+from insource.gateway.call.exchange import Attempt
+from insource.gateway.http.asgi import Headers
+from insource.gateway.tasks.answerer import NOT_INSOURCED, OTHER_FORMAT, OVERLOADED
 from insource.gateway.tasks.local import TOO_LONG
 from insource.gateway.ways.ways import BY_RULE
 from insource.routing.ways.certified import PROMPT_CHANGED
@@ -32,19 +34,27 @@ _WITHOUT = {
 
 
 class Refusal(NamedTuple):
-    """The status, the code and the message of a refused call."""
+    """The status, the code, the message and the headers of a refused call; ``error`` is for its record."""
 
     status: int
     code: str
     problem: str
+    error: str
+    headers: Headers | None = None
 
 
-def refusal(reason: str, without: str, *, questions: bool, detail: str = "") -> Refusal:
+def refusal(
+    reason: str, without: str, attempt: Attempt | None, *, questions: bool, detail: str = ""
+) -> Refusal:
     """Return how a call is refused that was not answered for ``reason``, where no cloud may be asked.
 
     ``without`` says why none may be; it is empty where there is one that the ways of the call leave out.
     ``detail`` says what of the call is other than certified.
     """
+    if reason == OVERLOADED and attempt is not None:
+        wait = str(attempt.retry_after_s).encode()
+        message = f"This task has more calls than its model can answer: {attempt.error}."
+        return Refusal(429, "model-overloaded", message, "", [(b"retry-after", wait)])
     without = without or BY_RULE
     other = (503, without, f"The local model cannot answer this ({reason})")
     status, code, problem = _REFUSALS.get(reason, other)
@@ -53,4 +63,4 @@ def refusal(reason: str, without: str, *, questions: bool, detail: str = "") -> 
         problem += f" {_ANSWERED[questions]}"
     if detail:
         problem += f" Other than certified: {detail}."
-    return Refusal(status, code, problem)
+    return Refusal(status, code, problem, f"{problem} {attempt.error}" if attempt else problem)

@@ -9,8 +9,9 @@ from typing import Any
 
 from insource.gateway.call.decisions_api import DecisionRequest, decisions_body
 from insource.gateway.call.exchange import Exchange, describe_policy
-from insource.gateway.rollout.auditor import Ask, Auditor
+from insource.gateway.rollout.auditor import Auditor
 from insource.gateway.rollout.controller import Controller
+from insource.gateway.rollout.second_answer import Ask
 from insource.gateway.rollout.traffic import Pick, Traffic
 from insource.gateway.settings import AUTO, GatewaySettings, TaskSettings
 from insource.gateway.tasks.answerer import NOT_INSOURCED, OVERLOADED, Answerer
@@ -20,7 +21,7 @@ from insource.gateway.tasks.local import LocalAnswerer
 from insource.gateway.tasks.refusals import OTHER_FORMAT_SAID, OTHER_OPTIONS, refusal
 from insource.gateway.ways.doubtful_fields import DOUBTFUL_FIELDS, LOW_CONFIDENCE
 from insource.gateway.ways.exact_cache import ALREADY_PAID, CACHED
-from insource.gateway.ways.ways import BY_RULE, CLOUD_MOVED, Plan, Steps, Ways, as_asked
+from insource.gateway.ways.ways import BY_RULE, CLOUD_MOVED, Plan, Steps, Ways, as_asked, by_policy
 from insource.routing.cascade import decide
 from insource.routing.ways.certified import PROMPT_CHANGED
 from insource.types import Completion, Route
@@ -63,7 +64,7 @@ class InsourcedTask:
         self._ways.open()
         self._first.loop = asyncio.get_running_loop()
         if self.auditor is not None:
-            self.auditor.open(ask)
+            self.auditor.open(ask, lambda exchange: "cloud" in self._plan(exchange, 0.0).use)
 
     def _version(self, own: TaskSettings) -> Answerer:
         """Return another version of the task, with slots of its own."""
@@ -166,7 +167,7 @@ class InsourcedTask:
         else:
             await self._answer_own(exchange, one, document)
         if self.auditor is not None and exchange.own and as_asked(exchange):
-            self.auditor.after(exchange, pick)
+            self.auditor.after(exchange, pick, by_policy=by_policy(exchange))
 
     async def _answer_own(self, exchange: Exchange, one: Answerer, document: str) -> None:
         """Answer a call that ``one`` may answer, by the first of its ways that does."""
@@ -231,6 +232,10 @@ class InsourcedTask:
             self._ways.ended(exchange)
 
     async def _decide(self, exchange: Exchange, elsewhere: Elsewhere | None) -> None:
+        if exchange.request.audit is not None:
+            plan = self._plan(exchange, 0.0, elsewhere).in_the_cloud
+            await self._escalate(exchange, AUDIT, plan=plan, elsewhere=elsewhere)
+            return
         asked, one = exchange.decisions, (pick := self._pick(exchange)).answerer
         assert asked is not None
         document, reason = None, NOT_INSOURCED if one else pick.reason
@@ -246,6 +251,8 @@ class InsourcedTask:
             plan = plan.in_the_cloud
         elif plan.here_first:
             reason, plan = await self._decide_here(exchange, one, document), plan.rest
+            if not reason and self.auditor is not None:
+                self.auditor.after(exchange, pick)
         if reason:
             await self._escalate(exchange, reason, one, document=document, plan=plan, elsewhere=elsewhere)
 
@@ -388,13 +395,6 @@ class InsourcedTask:
             await self._serve_locally(exchange, one, reason if reason == PROMPT_CHANGED else without)
             return
         self._reasons[reason] += 1
-        attempt = exchange.attempt
-        if reason == OVERLOADED and attempt is not None:
-            wait = str(attempt.retry_after_s).encode()
-            message = f"This task has more calls than its model can answer: {attempt.error}."
-            await exchange.refuse(429, "model-overloaded", message, headers=[(b"retry-after", wait)])
-            return
         questions = exchange.decisions is not None
-        status, code, problem = refusal(reason, without, questions=questions, detail=detail)
-        error = f"{problem} {attempt.error}" if attempt else problem
-        await exchange.refuse(status, code, problem, error=error)
+        said = refusal(reason, without, exchange.attempt, questions=questions, detail=detail)
+        await exchange.refuse(*said[:3], error=said.error, headers=said.headers)
