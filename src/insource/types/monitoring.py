@@ -30,17 +30,22 @@ class Window(Frozen):
     last: datetime | None = None
 
 
-class Shift(Frozen):
-    """One figure in the reference and in the window. ``p_value`` is adjusted for the figures beside it.
-
-    ``figure`` is the mean, or the share where ``unit`` is ``ratio``; the test compares whole distributions.
-    ``moved`` says that the shift is beyond chance and large enough to act on.
-    """
+class Described(Frozen):
+    """One figure in the reference and in the window: the mean, or the share where ``unit`` is ``ratio``."""
 
     name: str
     unit: Unit
     reference: float
     live: float
+
+
+class Shift(Described):
+    """A figure that was tested. ``p_value`` is adjusted for the figures beside it.
+
+    The test compares whole distributions. ``moved`` says that the shift is beyond chance and large enough to
+    act on.
+    """
+
     p_value: float
     moved: bool
 
@@ -50,7 +55,8 @@ class InputDrift(Frozen):
 
     ``auroc`` is how well it does on documents it was not fitted on; 0.5 means not at all. ``p_value`` is by
     permutation. ``features`` and ``slices`` explain: their p-values are adjusted by Benjamini and Hochberg,
-    and they raise no alert.
+    and they raise no alert. ``words`` compare both with the words of the reference, which only describes: a
+    document of the window had no part in choosing these words, so the two differ without a drift.
     """
 
     auroc: Estimate
@@ -59,6 +65,7 @@ class InputDrift(Frozen):
     alpha: float
     features: tuple[Shift, ...] = ()
     slices: tuple[Shift, ...] = ()
+    words: tuple[Described, ...] = ()
 
     @property
     def moved(self) -> bool:

@@ -137,6 +137,13 @@ def _inputs(check: Check) -> _Moved:
     )
     if shown:
         what += f"; {', '.join(shown[:3])}"
+    words = [
+        f"{one.name} {figure(one.reference, one.unit)} → {figure(one.live, one.unit)}"
+        for one in drift.words
+        if is_large(one.unit, one.reference, one.live)
+    ]
+    if words:
+        what += f"; not tested: {', '.join(words)}"
     return _Moved(INPUTS, "inputs", what, RETRAIN, 0.5, drift.auroc.value, slice=_slice(drift.slices))
 
 
