@@ -27,17 +27,20 @@ from insource.dataset.review.workbench import FieldVerdict
 from insource.dataset.rows.teacher_policy import TeacherRule, write_policy
 from insource.dataset.saved.folder import load as load_dataset
 from insource.foundation.errors import DataError
+from insource.lifecycle.anchors.kept import anchors_of
 from insource.logs.call_values import AUDIT_OF
 from insource.logs.query import Log
+from insource.redaction import Redactor
 from insource.store.deployments.audits import add_audits
 from insource.store.deployments.registry import deployment_of, events, open_registry, record_event, swap
 from insource.types.deployment import Audit, DeploymentEvent
 from insource.types.ways import WAITS_FOR_A_PERSON
-from insource.workflow.anchors import add_anchors
+from insource.workflow.anchors import add_anchors, refuse_leaks
 from insource.workflow.champion import champion_of
 from insource.workflow.promote import keep_champion
 from insource.workflow.retrain import retrain
 from insource.workflow.review import open_workbench
+from insource.workflow.situation import fresh_of
 
 
 def never(session):
@@ -168,6 +171,34 @@ def test_an_anchor_never_becomes_a_row_and_one_among_the_rows_stops_the_cycle(ch
         retrain(again(session), never, wanted="with the leak")
     assert caught.value.code == "anchors-leaked"
     assert "a0 is row leak" in " ".join(caught.value.details)
+
+
+def test_a_document_with_personal_data_is_the_same_one_in_the_log_and_in_the_file(champion):
+    """The log holds it redacted, and it must not be learned from under that form."""
+    folder = champion[0].project.folder
+    config = folder / "insource.toml"
+    config.write_text(config.read_text() + '[log]\nredact = ["secrets", "personal"]\n')
+    session = session_on(folder)
+    redactor = Redactor.from_config(session.config.log, session.project.workspace)
+    known = folder / "data.jsonl"
+    (test, _), (anchor, _), (new, label) = [
+        (f"ann{n}.miller@mueller-pumpen.de {text}", label)
+        for n, (text, label) in enumerate(documents(NEW, 3))
+    ]
+    row = {"id": "sealed", "input": test, "output": "billing", "split": "test"}
+    known.write_text(known.read_text() + json.dumps(row) + "\n")
+    anchors = session.project.folder / "anchors.jsonl"
+    anchors.write_text(json.dumps({"id": "a0", "input": anchor, "output": "billing"}) + "\n")
+    add_anchors(session, anchors, "ann")
+    corrected(session, [(test, "billing"), (anchor, "billing"), (new, label)], redactor=redactor)
+    found = fresh_of(session)
+    assert found.left_out == {"already-known": 1, "anchor": 1}
+    (kept,) = found.rows
+    assert "mueller-pumpen" not in kept.input
+    asked = anchors_of(session.project.workspace, "tickets").anchors
+    learned = asked[0].example.model_copy(update={"row_id": "r", "input": redactor.text(anchor)})
+    with pytest.raises(DataError, match="among the rows to train on"):
+        refuse_leaks(session, asked, [learned])
 
 
 def test_wrong_corrections_make_a_worse_challenger_and_the_champion_stays(champion):

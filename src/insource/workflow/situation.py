@@ -13,6 +13,7 @@ from insource.lifecycle.contract_changes import contract_changes
 from insource.lifecycle.triggers import Alert, Base, Situation, triggers
 from insource.logs.query import Log
 from insource.models.catalogue import at_hand, resolve
+from insource.redaction import Redactor
 from insource.runs.result import STAGE, load
 from insource.store.deployments.registry import FILE_NAME, events, open_registry
 from insource.types import Dataset, Example, Row, RunResult, Split
@@ -97,11 +98,13 @@ def fresh_of(session: Session) -> Fresh:
         task=session.config.task.name,
         schemas=project.schemas(),
     ).source
+    redactor = Redactor.from_config(session.config.log, project.workspace)
     known: set[str] = set()
     given: set[Split | None] = set()
     for row in own:
         if isinstance(row, Row):
-            known.add(input_key(row.input))
+            # The log holds the documents of its calls redacted: such a copy is no new document either.
+            known |= {input_key(row.input), input_key(redactor.text(row.input))}
             given.add(row.split)
     with Log(project.workspace, clock=session.clock) as log:
         log.drain()
@@ -110,11 +113,11 @@ def fresh_of(session: Session) -> Fresh:
             section.calls.task or session.config.task.name,
             section.calls,
             known=known,
-            before=before,
+            before=[row for row in before if input_key(row.input) not in known],
             conversations=section.conversations,
         )
-    anchors = anchors_of(project.workspace, session.config.task.name).anchors
-    found = without_anchors(found, [one.example.input for one in anchors])
+    anchors = [one.example.input for one in anchors_of(project.workspace, session.config.task.name).anchors]
+    found = without_anchors(found, [*anchors, *(redactor.text(one) for one in anchors)])
     shares = build_settings(project).fractions
     return found._replace(rows=placed(found.rows, given, shares, session.config.project.seed))
 
