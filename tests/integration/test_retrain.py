@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from datetime import timedelta
 from hashlib import blake2b
 
 import pytest
@@ -20,7 +21,7 @@ from support.retraining import (
 from support.walks import session_on
 
 from insource import pipeline
-from insource.dataset.fresh import read_fresh
+from insource.dataset.fresh import read_fresh, write_fresh
 from insource.dataset.review.ranked import FILE_NAME as QUEUE_FILE
 from insource.dataset.review.ranked import read_ranked
 from insource.dataset.review.workbench import FieldVerdict
@@ -31,16 +32,19 @@ from insource.lifecycle.anchors.kept import anchors_of
 from insource.logs.call_values import AUDIT_OF
 from insource.logs.query import Log
 from insource.redaction import Redactor
-from insource.store.deployments.audits import add_audits
+from insource.store.deployments.audits import add_anchor_checks, add_audits
 from insource.store.deployments.registry import deployment_of, events, open_registry, record_event, swap
-from insource.types.deployment import Audit, DeploymentEvent
+from insource.types.deployment import AnchorCheck, Audit, DeploymentEvent
 from insource.types.ways import WAITS_FOR_A_PERSON
 from insource.workflow.anchors import add_anchors, refuse_leaks
-from insource.workflow.champion import champion_of
+from insource.workflow.build import build_dataset
+from insource.workflow.challenge import sorted_out
+from insource.workflow.champion import champion_of, learned_from
+from insource.workflow.cloud_trust import cloud_trust
 from insource.workflow.promote import keep_champion
 from insource.workflow.retrain import retrain
 from insource.workflow.review import open_workbench
-from insource.workflow.situation import fresh_of
+from insource.workflow.situation import assess, fresh_of
 
 
 def never(session):
@@ -285,6 +289,65 @@ def test_a_drift_alert_is_a_reason_once_and_a_closed_one_is_none(champion):
     assert retrain(again(session), never).cycle is None, "the same alert is no reason twice"
 
 
+def anchored(session, *, differ):
+    """Anchors that the cloud answered alike in four rounds, and two days ago otherwise on ``differ``."""
+    path = session.project.folder / "anchors.jsonl"
+    rows = [
+        {"id": f"a{n}", "input": text, "output": label}
+        for n, (text, label) in enumerate(documents(NEW, 60, 9))
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    add_anchors(session, path, "ann")
+    now = session.clock.now()
+    checks = [
+        AnchorCheck(
+            task="tickets", anchor_id=f"a{n}", at=now - timedelta(days=6 - turn), side="cloud", model="big",
+            right=not (turn == 4 and n < differ), same=None if turn == 0 else not (turn == 4 and n < differ),
+        )
+        for turn in range(5)
+        for n in range(60)
+    ]  # fmt: skip
+    with open_registry(session.project.workspace) as database:
+        add_anchor_checks(database, checks)
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_cloud_that_moved_teaches_nothing_and_what_differs_from_it_is_no_reason(champion, moved):
+    session, run = champion
+    keep_champion(session, run)
+    anchored(session, differ=20 if moved else 0)
+    answered(session.project.workspace, documents(NEW, 5, seed=1))
+    with open_registry(session.project.workspace) as database:
+        event = DeploymentEvent(
+            task="tickets", revision=0, at=session.clock.now(), kind="alert", by="monitor", reason="differs",
+            evidence={"signal": "audits", "state": "open"},
+        )  # fmt: skip
+        record_event(database, event)
+    found = assess(again(session))
+    assert cloud_trust(session).attested is not moved
+    assert len(found.fresh.rows) == (0 if moved else 5)
+    assert found.fresh.left_out.get("cloud-moved", 0) == (5 if moved else 0)
+    assert len(found.situation.alerts) == (0 if moved else 1)
+
+
+def test_documents_that_only_the_cloud_labelled_tell_nothing_without_anchors(champion):
+    session, _ = champion
+    write_policy(
+        session.project.policy_path, (TeacherRule(model="openai/*", train="allow", terms="2026-11"),)
+    )
+    texts = documents(NEW, 40, seed=1)
+    answered(session.project.workspace, texts[:20])
+    corrected(session, texts[20:])
+    write_fresh(session.project.fresh_path, fresh_of(session).rows)
+    dataset, _ = build_dataset(again(session))
+    known = learned_from(session, champion_of(session))
+    found = sorted_out(dataset.splits["test"], known)
+    left = found.by_people()
+    assert {one.provenance.label for one in found.fresh} == {"checked", "teacher"}
+    assert {one.provenance.label for one in left.fresh} == {"checked"}
+    assert left.unsure == len(found.fresh) - len(left.fresh) > 0
+
+
 def test_a_challenger_waits_while_another_is_on_the_ladder_or_a_person_has_to_say_so(champion):
     session, before = champion
     corrected(session, documents(NEW, 150, seed=1))
@@ -336,7 +399,7 @@ def test_answers_of_the_cloud_are_trained_on_where_the_policy_allows_it_or_a_per
     )
     third = retrain(again(session), walk(), wanted="the terms allow it").cycle
     assert set(calls) <= rows_of(session, third)
-    assert any("checked by nobody" in note for note in third.ruling.notes)
+    assert any("only the cloud labelled are left out" in note for note in third.ruling.notes)
 
 
 def rows_of(session, cycle):

@@ -58,12 +58,14 @@ DRIFTS = (
     "concept",
     "bursts",
     "own words",
+    "runs",
 )
 """``concept``: the right answers changed and nothing else, which no signal without labels can see.
 ``bursts``: no drift, but documents come in runs of ten of one kind, so that they are not in any order.
-``own words``: no drift, but two calls in a row share words that no other call has, such as a name."""
+``own words``: no drift, but two calls in a row share words that no other call has, such as a name.
+``runs``: no drift, but ten calls in a row share a confidence, whose mean is what the policy promises."""
 
-STATIONARY = ("bursts", "own words")
+STATIONARY = ("bursts", "own words", "runs")
 
 SIGNALS = ("inputs", "behaviour", "quality", "audits")
 
@@ -109,7 +111,7 @@ def alarms(cell, runs, *, alpha, seed=0):
 
 def _calls(rng, n, drift, strength):
     calls, audits = [], []
-    kind, own = KINDS[0], ""
+    kind, own, shared = KINDS[0], "", 1.0
     for number in range(n):
         if drift != "bursts" or number % 10 == 0:
             kind = str(rng.choice(KINDS))
@@ -120,6 +122,9 @@ def _calls(rng, n, drift, strength):
             text = f"{text} {own}"
         hard = moved and drift in ("harder", "misread")
         confidence = float(rng.beta(8, 2) if hard else rng.beta(38, 1))
+        if drift == "runs":
+            shared = shared if number % 10 else float(rng.beta(38, 2))
+            confidence = shared
         right = rng.random() < confidence
         if moved and drift == "concept":
             right = right and rng.random() < 0.5

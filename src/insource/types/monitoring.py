@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from insource.types.anchors import Cause
 from insource.types.base import Frozen
 from insource.types.estimate import Estimate
 
@@ -106,13 +107,15 @@ class AuditedAgreement(Frozen):
     """The share of wrong answers among those served here that were audited.
 
     ``log_evidence`` is that of "lately more than ``bound`` are wrong", and may be read after every audit;
-    None where there is none at all. ``above`` is what the rollout makes of it.
+    None where there is none at all. ``above`` is what the rollout makes of it. ``moved`` is what the anchors
+    say moved, None without anchors.
     """
 
     wrong: Estimate
     bound: float
     log_evidence: float | None
     above: bool
+    moved: Cause | None = None
 
 
 class Alert(Frozen):

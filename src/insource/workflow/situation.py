@@ -20,6 +20,7 @@ from insource.types import Dataset, Example, Row, RunResult, Split
 from insource.types.retraining import Collected, Trigger
 from insource.workflow.build import build_dataset, build_settings
 from insource.workflow.champion import champion_of, learned_from
+from insource.workflow.cloud_trust import CloudTrust, cloud_trust
 from insource.workflow.cycles import cycles
 from insource.workflow.kept_profile import has_log
 from insource.workflow.session import Session
@@ -65,7 +66,7 @@ def assess(session: Session) -> Assessed:
         made_at=began,
         base=base,
         configured=_configured(session, base),
-        alerts=_alerts(session),
+        alerts=_alerts(session, cloud_trust(session)),
         labelled=len(checked),
         to_learn=round(sum(checked)),
         changes=contract_changes(
@@ -99,6 +100,7 @@ def fresh_of(session: Session) -> Fresh:
         schemas=project.schemas(),
     ).source
     redactor = Redactor.from_config(session.config.log, project.workspace)
+    cloud = cloud_trust(session)
     known: set[str] = set()
     given: set[Split | None] = set()
     for row in own:
@@ -113,7 +115,8 @@ def fresh_of(session: Session) -> Fresh:
             section.calls.task or session.config.task.name,
             section.calls,
             known=known,
-            before=[row for row in before if input_key(row.input) not in known],
+            before=[row for row in before if input_key(row.input) not in known and cloud.teaches(row)],
+            teaches=cloud.teaches,
             conversations=section.conversations,
         )
     anchors = [one.example.input for one in anchors_of(project.workspace, session.config.task.name).anchors]
@@ -171,8 +174,12 @@ def _examples(dataset: Dataset) -> list[Example]:
     return [one for examples in dataset.splits.values() for one in examples]
 
 
-def _alerts(session: Session) -> tuple[Alert, ...]:
-    """Return the alerts of the monitor about the task; an alert about the cloud is none of the model's."""
+def _alerts(session: Session, cloud: CloudTrust) -> tuple[Alert, ...]:
+    """Return the alerts of the monitor about the task; an alert about the cloud is none of the model's.
+
+    Neither are differences from a cloud that moved, as far as the anchors tell.
+    """
+    signals = [one for one in DRIFT_SIGNALS if one != "audits" or not cloud.doubted]
     workspace = session.project.workspace
     if not (workspace / FILE_NAME).exists():
         return ()
@@ -182,7 +189,7 @@ def _alerts(session: Session) -> tuple[Alert, ...]:
         Alert(one.at, one.reason)
         for one in found
         if one.kind == "alert"
-        and one.evidence.get("signal") in DRIFT_SIGNALS
+        and one.evidence.get("signal") in signals
         and one.evidence.get("state", "open") == "open"
     )
 

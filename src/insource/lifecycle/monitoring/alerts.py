@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from insource.foundation.clock import iso
 from insource.lifecycle.drift.effect import is_large
+from insource.types.anchors import in_doubt
 from insource.types.deployment import DeploymentEvent
 from insource.types.monitoring import Alert, Check, Quality, Shift, Signal, Unit
 
@@ -27,6 +28,7 @@ MONITOR = "monitor"
 
 RETRAIN = "insource retrain --dry-run"
 ROLL_BACK = "insource deploy rollback"
+ANCHORS = "insource deploy anchors status"
 
 
 class _Moved(NamedTuple):
@@ -116,7 +118,13 @@ def _moved(check: Check, known: Collection[str]) -> Iterator[_Moved]:
             f"{figure(wrong.value, 'ratio')} of {wrong.n:,} audited answers differ from the cloud's; it is "
             f"shown that more than {figure(bound, 'ratio')} do lately"
         )
-        yield _Moved("audits", "audits", what, ROLL_BACK, bound, wrong.value)
+        moved = check.agreement.moved
+        if moved is not None and in_doubt(moved):
+            what += (
+                "; the cloud has moved" if moved == "cloud" else "; it is open whether the cloud has moved"
+            )
+        following = ANCHORS if moved is not None and in_doubt(moved) else ROLL_BACK
+        yield _Moved("audits", "audits", what, following, bound, wrong.value)
 
 
 def _is_lower(found: Quality) -> bool:
