@@ -3,6 +3,7 @@
 import json
 import shutil
 from datetime import timedelta
+from decimal import Decimal
 from hashlib import blake2b
 
 import pytest
@@ -30,19 +31,24 @@ from insource.dataset.saved.folder import load as load_dataset
 from insource.foundation.errors import DataError
 from insource.lifecycle.anchors.kept import anchors_of
 from insource.logs.call_values import AUDIT_OF
+from insource.logs.paid import ANCHOR_TAG
 from insource.logs.query import Log
+from insource.logs.recorder import Recorder
 from insource.redaction import Redactor
 from insource.store.deployments.audits import add_anchor_checks, add_audits
 from insource.store.deployments.registry import deployment_of, events, open_registry, record_event, swap
 from insource.types.deployment import AnchorCheck, Audit, DeploymentEvent
+from insource.types.retraining import Cycle
 from insource.types.ways import WAITS_FOR_A_PERSON
 from insource.workflow.anchors import add_anchors, refuse_leaks
 from insource.workflow.build import build_dataset
 from insource.workflow.challenge import sorted_out
 from insource.workflow.champion import champion_of, learned_from
 from insource.workflow.cloud_trust import cloud_trust
+from insource.workflow.cycle_cost import CycleClock
 from insource.workflow.promote import keep_champion
 from insource.workflow.retrain import retrain
+from insource.workflow.retrain_plan import plan_retraining
 from insource.workflow.review import open_workbench
 from insource.workflow.situation import assess, fresh_of
 
@@ -346,6 +352,37 @@ def test_documents_that_only_the_cloud_labelled_tell_nothing_without_anchors(cha
     assert {one.provenance.label for one in found.fresh} == {"checked", "teacher"}
     assert {one.provenance.label for one in left.fresh} == {"checked"}
     assert left.unsure == len(found.fresh) - len(left.fresh) > 0
+
+
+def test_a_cycle_costs_what_was_asked_for_it_and_no_traffic_and_no_anchors(champion):
+    session, run = champion
+    cycle = Cycle(
+        cycle_id="c", task="tickets", started_at=(session.clock.now() - timedelta(hours=1)).isoformat(),
+        triggers=(), champion=run.run_id, champion_base="b", base="b",
+    )  # fmt: skip
+    asked = [
+        ("tickets", "recorder", {}),
+        ("tickets", "arm", {ANCHOR_TAG: "a0"}),
+        ("others", "arm", {}),
+        ("tickets", "arm", {"row_id": "r0"}),
+        ("tickets", "recorder", {"row_id": "r1"}),
+    ]
+    with Recorder.open(session.project.workspace) as recorder:
+        for number, (task, source, tags) in enumerate(asked):
+            request = {"messages": [{"role": "user", "content": "one"}]}
+            recording = recorder.begin(request, model_asked="big", task=task, source=source, tags=tags)
+            recording.end(response_text="billing", cost_usd=Decimal(10**number))
+    assert CycleClock(session, cycle).cost().cloud_usd == 11_000
+
+
+def test_rows_that_the_source_has_more_are_in_the_price_of_the_plan(champion):
+    session, _ = champion
+    path = session.project.folder / "data.jsonl"
+    more = "".join(json.dumps(row) + "\n" for row in source_rows(60, seed=9))
+    path.write_text(path.read_text() + more)
+    plan = plan_retraining(session, assess(session))
+    assert plan.cloud_usd.n == 60
+    assert plan.cloud_usd.value == pytest.approx(60 * 0.03)
 
 
 def test_a_challenger_waits_while_another_is_on_the_ladder_or_a_person_has_to_say_so(champion):

@@ -108,7 +108,7 @@ def fresh_rows(
         else:
             earlier = best.get(key)
             left_out[SUPERSEDED] += earlier is not None and earlier.row_id != row.row_id
-            best[key] = _better(earlier, _with_cloud(row, call, earlier))
+            best[key] = _better(earlier, _with_cloud(row, call))
     return Fresh(tuple(best.values()), {reason: count for reason, count in left_out.items() if count})
 
 
@@ -209,9 +209,12 @@ def _better(earlier: Row | None, row: Row) -> Row:
     return row
 
 
-def _with_cloud(row: Row, call: Call, earlier: Row | None) -> Row:
-    """Return the row with the cloud's answer to its document beside its label, where there is one."""
-    outputs = dict(earlier.cloud_outputs) if earlier is not None else {}
+def _with_cloud(row: Row, call: Call) -> Row:
+    """Return the row with the cloud's answer beside its label, where its call has one.
+
+    Answers of other calls stay out: a purge of those would not find them here.
+    """
+    outputs = {}
     by_cloud = call.route is None or (call.route.to == "cloud" and not call.route.cloud_fields)
     if by_cloud and call.outcome == "ok" and call.response_text.strip():
         outputs[call.model_answered or call.model_asked] = call.response_text

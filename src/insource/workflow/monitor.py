@@ -188,6 +188,10 @@ def _tell(session: Session, registry: Database, newest: Check | None) -> str:
     if not section.webhook or not untold:
         return ""
     secret = os.environ.get(section.webhook_secret_env, "")
+    if not secret:
+        session.display.note(
+            f"The webhook gets unsigned alerts, because the variable {section.webhook_secret_env} is not set"
+        )
     failed = deliver(section.webhook, untold, secret=secret, timeout_s=section.webhook_timeout_s)
     if not failed:
         told = {alert.alert_id for alert in untold}
