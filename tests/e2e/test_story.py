@@ -59,6 +59,7 @@ def test_the_demo_and_the_same_again(insource, tmp_path):
         "train",
         "export",
         "evaluate",
+        "learn",
         "route",
     ]
     assert not any(stage.skipped for stage in result.stages)

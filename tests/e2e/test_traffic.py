@@ -50,6 +50,7 @@ audit_share = 1.0
 min_step_s = 0
 interval_s = 0.2
 cool_down_s = 1
+audit_usd_per_day = inf
 """
 TASK = "teams"
 

@@ -17,7 +17,7 @@ from support.audit_streams import (
 )
 
 from insource.foundation.rng import generator
-from insource.stats.bounded_mean import weighted_evidence
+from insource.stats.bounded_mean import change_evidence, mean_evidence, ratio_losses, weighted_evidence
 from insource.stats.e_process import ChangeDetector, log_evidences
 from insource.stats.sample_ratio import sample_ratio_evidence
 
@@ -103,6 +103,74 @@ def test_stratified_audits_find_harm_among_the_doubtful(runs):
     print(f"loss 10 %, in calls: stratified {found['stratified']}; uniform {found['uniform']}")
     assert found["stratified"].share > 0.95
     assert found["stratified"].median < found["uniform"].median
+
+
+@RUNS
+def test_a_change_of_the_audited_share_keeps_the_weights_valid_and_clipped_ones_are_not(runs):
+    """A restart audits five times as many; doubtful answers are audited four times as often all the time."""
+    stream = random(f"shares.{runs}")
+    in_doubt, wrong = strata(min(runs, 500), 60_000, stream, 0.17, 0.02)
+    share = np.where(np.arange(wrong.shape[1]) < wrong.shape[1] * 4 // 5, 0.01, 0.05)
+    probability = share * np.where(in_doubt, 4, 1)
+    audited = stream.random(wrong.shape) < probability
+    lost = np.where(audited, wrong, SLO)
+    weight = np.where(audited, 1 / probability, 1.0)
+    valid = ever(weighted_evidence(lost, weight, 1 / share, SLO, "above"))
+    clipped = ever(weighted_evidence(lost, np.minimum(weight, 20.0), 20.0, SLO, "above"))
+    print(f"by the weights' own probabilities {valid}; clipped to those of the new share {clipped}")
+    assert valid.least <= ALPHA
+    assert clipped.share > 0.2
+
+
+MOST_FIELDS = 30
+
+
+def documents(shape, random, ratio, together):
+    """Return wrong fields and fields of documents: half have one field, half have thirty.
+
+    Small documents are wrong more often; ``ratio`` of all fields are wrong. ``together``: the fields of a
+    document are all wrong or all right, the most that they can depend on each other.
+    """
+    large = random.random(shape) < 0.5
+    fields = np.where(large, MOST_FIELDS, 1)
+    in_small = min(1.0, 6 * ratio)
+    in_large = ratio + (ratio - in_small) / MOST_FIELDS
+    rate = np.where(large, in_large, in_small)
+    wrong = np.where(random.random(shape) < rate, fields, 0) if together else random.binomial(fields, rate)
+    return wrong, fields
+
+
+def about_fields(wrong, fields, boundary, claim):
+    return mean_evidence(ratio_losses(wrong, fields, MOST_FIELDS, boundary), boundary, claim, 0.0, 1.0)
+
+
+@RUNS
+@pytest.mark.parametrize("together", [False, True])
+def test_audits_of_fields_keep_alpha_for_the_ratio_that_the_policy_bounds(together, runs):
+    """At the bound, and beyond it for safety; one drawn field of each document tests another mean."""
+    stream, shape = random(f"fields.{together}.{runs}"), (min(runs, 1000), 3000)
+    wrong, fields = documents(shape, stream, SLO, together)
+    harm = ever(about_fields(wrong, fields, SLO, "above"))
+    unsafe = ever(about_fields(*documents(shape, stream, SLO + MARGIN, together), SLO + MARGIN, "below"))
+    drawn = stream.random(shape) * fields < wrong
+    k, n = drawn.cumsum(axis=1), np.arange(1, shape[1] + 1)
+    naive = ever(log_evidences(k, n, SLO, "above"))
+    print(f"rolled back at the bound {harm}, promoted beyond it {unsafe}; by one drawn field {naive}")
+    assert harm.least <= ALPHA
+    assert unsafe.least <= ALPHA
+    assert naive.share > 0.9
+
+
+@pytest.mark.parametrize("runs", [60, pytest.param(1000, marks=pytest.mark.slow)])
+def test_audits_of_fields_find_harm_and_show_safety(runs):
+    stream, shape = random(f"fields.power.{runs}"), (runs, 3000)
+    harm = ever(about_fields(*documents(shape, stream, 0.15, together=False), SLO, "above"))
+    safe = ever(about_fields(*documents(shape, stream, 0.02, together=False), SLO + MARGIN, "below"))
+    print(f"15 % of the fields wrong: rolled back {harm}; 2 %: shown safe {safe}")
+    assert harm.share > 0.99
+    assert safe.share > 0.99
+    assert harm.median < 150
+    assert safe.median < 250
 
 
 def answers(runs, n, random, rate, spread):
@@ -194,3 +262,30 @@ def test_a_long_good_time_does_not_make_the_detector_blind(rate, most):
     print(f"{rate:.0%} after 2,000 audits at 2%: alarmed after {np.median(delays):.0f} audits (median)")
     assert min(delays) > 0
     assert np.median(delays) <= most
+
+
+@pytest.mark.parametrize("runs", [60, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("together", [False, True])
+def test_a_champion_at_the_bound_of_its_fields_is_withdrawn_by_mistake_as_rarely_as_stated(together, runs):
+    promised = 100
+    wrong, fields = documents((runs, 10 * promised), random(f"detector.{together}"), SLO, together)
+    times = [fields_alarmed(*one, promised) for one in zip(wrong, fields, strict=True)]
+    most = np.mean(times) + 3 * np.std(times) / np.sqrt(runs)
+    print(f"mean time to a false alarm {np.mean(times):.0f}, promised {promised}")
+    assert most >= promised
+
+
+def test_a_long_good_time_does_not_make_the_detector_of_fields_blind():
+    source, before = random("detector.fields"), 2000
+    good, bad = documents((20, before), source, 0.02, False), documents((20, 1000), source, 0.2, False)
+    wrong, fields = (np.concatenate(pair, axis=1) for pair in zip(good, bad, strict=True))
+    delays = [fields_alarmed(*one, 100_000) - before for one in zip(wrong, fields, strict=True)]
+    print(f"20 % of the fields after 2,000 audits at 2 %: alarmed after {np.median(delays):.0f} (median)")
+    assert min(delays) > 0
+    assert np.median(delays) <= 200
+
+
+def fields_alarmed(wrong, fields, threshold):
+    """Return after how many audits the detector of fields alarms, at most all of them."""
+    shown = change_evidence(ratio_losses(wrong, fields, MOST_FIELDS, SLO), SLO) >= np.log(threshold)
+    return int(shown.argmax()) + 1 if shown.any() else len(wrong)

@@ -1,5 +1,6 @@
 """A gateway whose versions are scripted models, its registry, and a cloud that says one thing."""
 
+import math
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -24,6 +25,7 @@ FAST = RolloutSection(
     margin=0.3,
     alpha=0.05,
     audits_per_false_alarm=100,
+    audit_usd_per_day=math.inf,
     audit_share=1.0,
     shadow_share=1.0,
     min_step_s=0,
@@ -103,8 +105,13 @@ def gateway(
     policy=POLICY,
     anchors=None,
     ways=None,
+    compare=None,
+    **more,
 ):
-    """A gateway whose version ``name`` is answered by ``models[name]``, which may be missing."""
+    """A gateway whose version ``name`` is answered by ``models[name]``, which may be missing.
+
+    ``more`` are members of ``GatewaySettings``, such as ``price``.
+    """
     opened = opened if opened is not None else []
 
     def settings_of(name):
@@ -126,12 +133,14 @@ def gateway(
         yield settings_of(one.run_id)
         opened.remove(one.run_id)
 
-    registered = Registered(workspace=folder, open=opening, compare=differing(task), anchors=anchors)
+    compare = compare or differing(task)
+    registered = Registered(workspace=folder, open=opening, compare=compare, anchors=anchors)
     cloud = HttpCloud(model="big-cloud", base_url=provider.url)
     own = settings_of(first)
     settings = GatewaySettings(
         recorder=recorder,
         tasks=(TaskSettings(**{**vars(own), "cloud": cloud, "registered": registered}),),
+        **more,
     )
     with GatewayServer(settings) as server:
         yield server

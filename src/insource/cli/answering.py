@@ -173,6 +173,7 @@ def _registered(session: Session, first: Deployed) -> Registered:
         workspace=session.project.workspace,
         open=opened,
         compare=differing(first.task),
+        most_fields=session.config.routing.most_fields,
         anchors=AnchorWatch(session, first.task),
     )
 

@@ -191,6 +191,8 @@ def _status_lines(task: str, found: Standing) -> list[str]:
         lines.append(f"  audits       {wrong} of {n} answers that it would serve differ from the cloud's")
     if found.step is not None:
         lines.append(f"  {found.step.move:<11}  {found.step.reason}")
+    if found.no_audits:
+        lines.append(f"  no audits    {found.no_audits}")
     lines.append(f"  audits cost  {found.spent_today_usd} USD today")
     if found.last is not None:
         lines.append(f"  last         {_event_line(found.last)}")
@@ -212,5 +214,6 @@ def _standing(found: Standing) -> dict[str, Any]:
         "step": step and {"move": step.move, "reason": step.reason, "evidence": step.evidence.figures()},
         "shadow": {"answers": found.shadow[0], "differ": found.shadow[1]},
         "audits_cost_today_usd": found.spent_today_usd,
+        "no_audits": found.no_audits,
         "last": last and last.model_dump(mode="json"),
     }

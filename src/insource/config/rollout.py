@@ -57,7 +57,10 @@ class RolloutSection(Frozen):
         "policy's threshold and certainty. Its audits enter the evidence by their weight.",
     )
     audit_usd_per_day: float = Field(
-        5.0, ge=0, description="Most money for audits a day; audits stop when it is spent (USD)."
+        5.0,
+        ge=0,
+        description="Most money for audits a day; audits stop when it is spent, or where the price of the "
+        "cloud's answers is unknown. `inf` for no limit (USD, UTC day).",
     )
     anchors_every_s: float = Field(
         86_400.0,

@@ -8,6 +8,7 @@ from insource.contract.answers import read_answer
 from insource.evaluation.scorers import build_scorer
 from insource.foundation.canonical import dumps
 from insource.foundation.errors import DataError
+from insource.matching.assignment import load_assignment
 from insource.types import Completion, Example, JsonSchema, Task
 from insource.types.deployment import Compared
 
@@ -21,6 +22,7 @@ def differing(task: Task) -> Callable[[str, str], Compared | None]:
     Raises:
         DataError, ConfigError: as ``build_scorer``.
     """
+    load_assignment()
     scorer = build_scorer(task)
 
     def compare(answer: str, reference: str) -> Compared | None:
@@ -34,6 +36,7 @@ def differing(task: Task) -> Callable[[str, str], Compared | None]:
         except DataError:  # the reference does not fit the schema
             return None
         wrong = sum(slot.bucket in ("wrong", "missed", "invented") for slot in score.slots)
-        return Compared(max(wrong, int(not score.exact)), max(1, len(score.slots)))
+        slots = tuple((slot.path, slot.bucket) for slot in score.slots)
+        return Compared(max(wrong, int(not score.exact)), max(1, len(slots)), slots)
 
     return compare

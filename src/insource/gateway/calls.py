@@ -195,6 +195,7 @@ class Calls:
             local=local,
             likely_task="" if tags.task else call.likely_task,
             unread=call.unguessed,
+            audit=request.audit is not None,
         )
         return await self._live.settings.admission.admit(asked)
 

@@ -116,12 +116,14 @@ class Registered:
 
     ``open`` opens a version until its context ends; it blocks, and raises an ``InsourceError`` where that
     fails. ``compare`` takes a local answer and the cloud's and counts the fields that differ, None where the
-    cloud's is no answer to the task. ``anchors`` tells what moved when the two differ too often.
+    cloud's is no answer to the task. It may block. ``most_fields`` is the most that a document can have, None
+    where the output contract says it. ``anchors`` tells what moved when the two differ too often.
     """
 
     workspace: Path
     open: Callable[[Version], AbstractContextManager[TaskSettings]]
     compare: Callable[[str, str], Compared | None]
+    most_fields: int | None = None
     anchors: Anchors | None = None
 
 

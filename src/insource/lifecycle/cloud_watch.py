@@ -90,6 +90,8 @@ def read_facts(
         select(CALLS, error)
         .where(CALLS.c.task == task, CALLS.c.started_at >= to_microseconds(since))
         .where(routed, CALLS.c.simulated.is_(False))
+        # An audit that was refused here went to no cloud.
+        .where(or_(CALLS.c.route_to.is_not(None), CALLS.c.source != "audit"))
         .order_by(CALLS.c.started_at.desc(), CALLS.c.call_id.desc())
         .limit(MOST)
     )

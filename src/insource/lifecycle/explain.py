@@ -93,7 +93,7 @@ def explain(
         policy=policy,
         doubted=tuple(doubted),
         seconds=tuple(seconds),
-        audits=tuple(one for one in audits if one.call_id == call.call_id),
+        audits=tuple(one for one in audits if one.call_id == call.call_id and not one.unanswered),
         event=led[0] if led else None,
     )
 

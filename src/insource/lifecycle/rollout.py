@@ -15,18 +15,21 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 from insource.config.rollout import RolloutSection
-from insource.lifecycle.audit_evidence import last_log
-from insource.stats.e_process import ChangeDetector
+from insource.lifecycle.audit_evidence import OF_DOCUMENTS, change_logs, last_log, lost_and_counted
 from insource.types.anchors import Cause
 from insource.types.deployment import Audit, Deployment, Version
+from insource.types.routing import Loss
 
 Move = Literal["advance", "widen", "promote", "hold", "roll-back"]
+COUNTED = {"fields": "fields", "invented": "values, as invented", "weighted": "fields by their weight"}
+"""What a loss counts, where it does not count documents."""
 
 
 class Evidence(NamedTuple):
     """The audits of one version until now, and what they say about ``slo``.
 
     ``harm_…`` counts all of them, ``safe_…`` those of the present step; ``log_change`` is the detector's.
+    ``harm_share`` and ``safe_share`` are of what ``loss`` counts, such as fields; 0 where nothing is counted.
     """
 
     slo: float
@@ -37,11 +40,14 @@ class Evidence(NamedTuple):
     safe_wrong: int
     log_safe: float
     log_change: float
+    harm_share: float = 0.0
+    safe_share: float = 0.0
+    loss: Loss = "documents"
 
     def figures(self) -> dict[str, float | int | str]:
         """Return the evidence as an event keeps it; infinity as text, which JSON has no number for."""
         return {
-            name: value if isinstance(value, int) or math.isfinite(value) else str(value)
+            name: value if isinstance(value, int | str) or math.isfinite(value) else str(value)
             for name, value in self._asdict().items()
         }
 
@@ -70,8 +76,6 @@ def evidence_of(audits: Sequence[Audit], slo: float, section: RolloutSection, *,
     since = [one for one in served if one.step >= step]
     bound = min(slo + section.margin, 0.999)
     wrong, lately = sum(one.wrong for one in served), sum(one.wrong for one in since)
-    detector = ChangeDetector(slo)
-    detector.add(one.wrong for one in served)
     return Evidence(
         slo,
         len(served),
@@ -80,8 +84,16 @@ def evidence_of(audits: Sequence[Audit], slo: float, section: RolloutSection, *,
         len(since),
         lately,
         last_log([one for one in every if one.step >= step], bound, "below", section),
-        detector.log_sum,
+        float(change_logs(served, slo)[-1]) if served else -math.inf,
+        _share(served),
+        _share(since),
+        served[-1].loss if served else "documents",
     )
+
+
+def _share(audits: Sequence[Audit]) -> float:
+    lost, of = lost_and_counted(audits)
+    return float(lost.sum() / of.sum()) if of.sum() else 0.0
 
 
 def next_step(
@@ -102,6 +114,7 @@ def next_step(
     back; while they leave it open, the step is held.
     """
     shown = f"{evidence.harm_wrong} of {evidence.harm_n} audited answers differ from the cloud's"
+    shown += _of_loss(evidence.loss, evidence.harm_share)
     if harmful(evidence, section, in_canary=in_canary):
         move: Move = "roll-back" if cause in (None, "local") else "hold"
         return Step(move, _blamed(cause, shown, evidence.slo), evidence)
@@ -112,6 +125,7 @@ def next_step(
             "hold", "the anchors do not tell yet whether the cloud or the local model moved", evidence
         )
     since = f"{evidence.safe_wrong} of {evidence.safe_n} audited answers of this step differ from the cloud's"
+    since += _of_loss(evidence.loss, evidence.safe_share)
     bound = f"{evidence.slo + section.margin:.1%}"
     if evidence.log_safe < math.log(1 / section.alpha):
         return Step("hold", f"not yet shown to be below {bound} wrong: {since}", evidence)
@@ -140,6 +154,11 @@ def harmful(evidence: Evidence, section: RolloutSection, *, in_canary: bool) -> 
     if in_canary:
         return evidence.log_harm >= math.log(1 / section.alpha)
     return evidence.log_change >= math.log(section.audits_per_false_alarm)
+
+
+def _of_loss(loss: Loss, share: float) -> str:
+    """Return the share that the policy bounds, where that is not of the answers."""
+    return "" if loss in OF_DOCUMENTS else f", {share:.1%} of the {COUNTED[loss]}"
 
 
 def _blamed(cause: Cause | None, shown: str, slo: float) -> str:

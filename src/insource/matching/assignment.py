@@ -151,3 +151,8 @@ def _assign(gain: NDArray[np.float64], rows: NDArray[np.int_], columns: NDArray[
     tie_break = _distance(rows, columns) / (1.0 + min(gain.shape))
     first, second = linear_sum_assignment(np.where(gain > 0, gain - tie_break, 0.0), maximize=True)
     return {int(i): int(j) for i, j in zip(first, second, strict=True) if gain[i, j] > 0}
+
+
+def load_assignment() -> None:
+    """Import what assigning needs, so that the first long list does not have to wait for it."""
+    import scipy.optimize  # noqa: F401

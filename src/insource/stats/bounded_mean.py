@@ -58,24 +58,55 @@ def mean_evidence(
     return _mean_of(bets)
 
 
+def ratio_losses(lost: ArrayLike, counted: ArrayLike, most: ArrayLike, boundary: float) -> Floats:
+    """Return one loss in [0, 1] for each document, for tests of E[lost] / E[counted] against ``boundary``.
+
+    A document has ``lost`` of ``counted`` things wrong, and never more than ``most``, known beforehand. The
+    mean of (lost - boundary · counted) / most is above 0 exactly where the ratio is above the boundary; here
+    the boundary is added to it, so that the mean is compared with the boundary as that of 0 and 1 is.
+    """
+    limit = np.asarray(most, dtype=float)
+    of = np.minimum(np.asarray(counted, dtype=float), limit)
+    found: Floats = boundary + (np.minimum(np.asarray(lost, dtype=float), of) - boundary * of) / limit
+    return found
+
+
 def weighted_evidence(
-    wrong: ArrayLike, weight: ArrayLike, most_weight: float, boundary: float, claim: Claim, axis: int = -1
+    wrong: ArrayLike, weight: ArrayLike, most_weight: ArrayLike, boundary: float, claim: Claim, axis: int = -1
 ) -> Floats:
     """Return the log evidence after each audit about the error rate of all calls, of which some are audited.
 
     This is the bounded-weight betting test. A call may be audited with a probability of its own, decided
-    before its outcome is known; ``weight`` is 1 / that probability, and never more than ``most_weight``. Over
+    before its outcome is known; ``weight`` is 1 / that probability, and never more than ``most_weight``, one
+    for all or that of each audit's time, known before it. ``wrong`` is 0 or 1, or a loss between. Over
     all calls the mean of audited · weight · (wrong - boundary) is that of wrong - boundary, and calls that
     are not audited change nothing. Equal weights give the test of uniform audits.
 
     Raises:
         ValueError: a weight is below 1 or above ``most_weight``.
     """
-    weights = np.asarray(weight, dtype=float)
-    if weights.size and (weights.min() < 1 or weights.max() > most_weight):
-        raise ValueError(f"weights must be in [1, {most_weight}]")
-    values = (np.asarray(wrong, dtype=float) - boundary) * (weights / most_weight)
+    weights, most = np.asarray(weight, dtype=float), np.asarray(most_weight, dtype=float)
+    if ((weights < 1) | (weights > most * (1 + 1e-9))).any():
+        raise ValueError(f"weights must be at least 1, and at most the largest ones ({most.max():g})")
+    values = (np.asarray(wrong, dtype=float) - boundary) * np.minimum(weights / most, 1.0)
     return mean_evidence(values, 0.0, claim, -boundary, 1 - boundary, axis)
+
+
+def change_evidence(losses: ArrayLike, boundary: float) -> Floats:
+    """Return the log evidence after each loss in [0, 1] that their mean rose above ``boundary`` at some time.
+
+    The Shiryaev-Roberts sum of the bets of ``mean_evidence`` over all times at which the rise may have begun,
+    as a mean over the stakes but the largest: an e-detector (Shin, Ramdas and Rinaldo 2023, arXiv
+    2203.03532). While the mean of each loss, given those before it, is at most the boundary, the mean number
+    of losses until the evidence first reaches ln N is at least N.
+    """
+    gains = np.asarray(losses, dtype=float) - boundary
+    sums = []
+    for fraction in FRACTIONS[1:]:  # the largest stake may lose everything, and then knows no later time
+        bets = np.log1p(fraction * gains / boundary)
+        begun = np.logaddexp.accumulate(-(np.cumsum(bets) - bets)) if len(bets) else bets
+        sums.append(np.cumsum(bets) + begun)
+    return _mean_of(sums)
 
 
 class Deviations(NamedTuple):

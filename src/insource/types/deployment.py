@@ -94,13 +94,18 @@ class DeploymentEvent(Frozen):
 class Audit(Frozen):
     """One answer of a version beside the cloud's answer to the same call.
 
-    ``served``: the policy served the local answer, or would have. ``wrong``: the two answers differ.
+    ``served``: the policy served the local answer, or would have. ``wrong``: the two answers differ in what
+    ``loss``, that of the policy, counts: ``lost`` of ``counted`` documents, fields, values or weights, of
+    which no document has more than ``most``. Audits of earlier versions, without ``lost``, count as a whole.
+    ``unanswered`` says why the two could not be compared; such an audit is there for its cost alone.
+
     ``uniform``: the call was drawn with the same probability as every other one, so it may enter an
-    unweighted test; ``weight`` is 1 / that probability. ``step`` is the revision of the deployment.
+    unweighted test; ``weight`` is 1 / that probability. ``rarest`` is the largest weight that a call could
+    have had at that time, None in audits of earlier versions. ``step`` is the revision of the deployment.
     ``expected`` is the mean of 1 - confidence over the answers that this version served before, as the same
     gateway saw them; ``deviations`` and ``squares`` sum, over the answers since the audit before, how much
     they differ from it. ``cost_usd`` is what the cloud's answer cost, None where it is unknown or was given
-    to the caller anyway.
+    to the caller anyway (``source`` is ``shadow``).
     """
 
     task: str
@@ -110,10 +115,16 @@ class Audit(Frozen):
     source: AuditSource
     uniform: bool = True
     weight: float = 1.0
+    rarest: float | None = None
     served: bool = True
     wrong: bool
     wrong_fields: int = 0
     fields: int = 0
+    loss: Loss = "documents"
+    lost: float | None = None
+    counted: float = 1.0
+    most: float = 1.0
+    unanswered: str = ""
     confidence: float | None = None
     expected: float | None = None
     deviations: float = 0.0
@@ -124,10 +135,18 @@ class Audit(Frozen):
 
 
 class Compared(NamedTuple):
-    """How many of the fields of two answers differ."""
+    """How many of the fields of two answers differ; ``slots`` has the path of each and what became of it."""
 
     wrong_fields: int
     fields: int
+    slots: tuple[tuple[str, str], ...] = ()
+
+
+class Spent(NamedTuple):
+    """What the audits of a day cost in US dollars, and how many of them have no known price."""
+
+    usd: Decimal = Decimal(0)
+    unpriced: int = 0
 
 
 class AnchorCheck(Frozen):

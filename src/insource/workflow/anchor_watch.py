@@ -117,6 +117,7 @@ class AnchorWatch:
         except InsourceError as error:
             # Another gateway may be asking them; what it records is read at the next look.
             problem = "" if error.code == "anchors-busy" else error.message
+            self._none = None  # it may be the file that cannot be read
         except Exception as error:
             problem = f"{type(error).__name__}: {error}"
             _LOG.exception("looking at the anchors of %s failed", self._task.name)

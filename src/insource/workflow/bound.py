@@ -10,7 +10,7 @@ from insource.foundation.errors import ConfigError
 from insource.routing.bounds.coverage import known_groups
 from insource.routing.bounds.frontier import BOUNDS, pickable
 from insource.routing.bounds.groups import new_groups, unseen
-from insource.routing.bounds.losses import BY_DOCUMENT, Counting, Judged, most_of, unknown_weights
+from insource.routing.bounds.losses import Counting, Judged, most_counted, unknown_weights
 from insource.routing.bounds.reasons import instead
 from insource.routing.cascade import fit_bound, median
 from insource.types import EvalRecord, JsonSchema, Policy, Task
@@ -158,9 +158,7 @@ def check_weights(section: RoutingSection, task: Task) -> None:
 def counting_of(section: RoutingSection, task: Task, cloud: Mapping[str, EvalRecord]) -> Counting | None:
     """Return how the configured loss is counted, None where a document may hold any number."""
     weights = section.weights if section.loss == "weighted" else {}
-    stated = None if section.loss in BY_DOCUMENT else section.most_fields
-    most = stated and stated * max(weights.values(), default=1.0)
-    most = most or most_of(task.output, section.loss, weights)
+    most = most_counted(task.output, section.loss, weights, section.most_fields)
     return None if most is None else Counting(section.loss, most, dict(weights), cloud)
 
 

@@ -23,18 +23,22 @@ from insource.store.deployments.registry import deployment_of, events, open_regi
 from insource.types import RunResult
 from insource.types.anchors import Cause
 from insource.types.deployment import Deployment, DeploymentEvent, EventKind, Version
+from insource.workflow.audited import no_audits, require_audited
 from insource.workflow.deployed import RUN_THE_LOOP, version_name
 from insource.workflow.servable import with_arm
 from insource.workflow.session import Session
 
 OPERATOR = "operator"
+LATEST_EVENTS = 100
+"""Events among which the reason of a step that holds is looked for."""
 
 
 class Standing(NamedTuple):
     """What is deployed for a task, what the audits say, and what happened last.
 
     ``step`` is what a gateway would do now; None when nothing is watched. ``shadow`` counts the audits of a
-    version in shadow: served answers, and how many of them differ.
+    version in shadow: served answers, and how many of them differ. ``no_audits`` says why none are made, and
+    is empty while they are.
     """
 
     deployment: Deployment | None
@@ -42,6 +46,7 @@ class Standing(NamedTuple):
     shadow: tuple[int, int]
     spent_today_usd: str
     last: DeploymentEvent | None
+    no_audits: str = ""
 
 
 def version_of(result: RunResult, task: str) -> Version:
@@ -147,7 +152,8 @@ def canary(
 
     Raises:
         UserError: as ``shadow``; ``nothing-to-serve`` for a policy that serves nothing, ``cooling-down`` for
-            a version that was withdrawn a moment ago, both unless ``force``.
+            a version that was withdrawn a moment ago, both unless ``force``; ``loss-not-audited`` where
+            ``rollout.slo`` has to say what audits may find.
     """
     section = session.config.rollout
     with open_registry(session.project.workspace) as registry:
@@ -159,6 +165,7 @@ def canary(
     if not force:
         _require_policy(version, result)
         _require_cooled_down(session, version, section, clock)
+    require_audited(session, version, result)
     first = section.shares[0] if share is None else share
     return _change(
         session,
@@ -222,8 +229,10 @@ def status(session: Session, *, clock: Clock = SYSTEM) -> Standing:
     task, section = session.config.task.name, session.config.rollout
     with open_registry(session.project.workspace) as registry:
         deployment = deployment_of(registry, task)
-        last = next(reversed(events(registry, task, limit=1)), None)
-        spent = f"{spent_on_audits(registry, task, clock.now()):.4f}"
+        latest = events(registry, task, limit=LATEST_EVENTS)
+        last = next(reversed(latest), None)
+        today = spent_on_audits(registry, task, clock.now())
+        spent = f"{today.usd:.4f}"
         if deployment is None:
             return Standing(None, None, (0, 0), spent, last)
         step, unseen = None, (0, 0)
@@ -235,7 +244,8 @@ def status(session: Session, *, clock: Clock = SYSTEM) -> Standing:
             evidence, harm = _evidence(registry, deployment, watched, section, in_canary_now=in_canary_now)
             cause = _cause(session, registry, watched, harm)
             step = next_step(deployment, evidence, section, clock.now(), in_canary=in_canary_now, cause=cause)
-    return Standing(deployment, step, unseen, spent, last)
+    why = no_audits(deployment, today, section, latest)
+    return Standing(deployment, step, unseen, spent, last, why)
 
 
 def _evidence(

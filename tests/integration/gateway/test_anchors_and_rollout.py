@@ -231,6 +231,17 @@ def test_a_gateway_beside_another_that_asks_reads_what_it_recorded(moved, cloud,
     assert "rolled-back" not in registry.kinds
 
 
+def test_a_file_that_cannot_be_read_any_more_is_not_taken_for_the_one_without_anchors(session):
+    watch, path = anchors_of(session), session.project.workspace / "anchors" / "specs.json"
+    assert watch.turn(None, "specs@a", None) is None
+    eventually(lambda: not watch._busy)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("{")
+    eventually(lambda: getattr(watch.turn(None, "specs@a", None), "cause", "") == "open")
+    path.unlink()
+    eventually(lambda: watch.turn(None, "specs@a", None) is None)
+
+
 def test_a_model_is_not_blamed_for_harm_of_another_one(session, watch):
     """What was found of one version, or of another harm, rolls nothing back."""
     now = session.clock.now()

@@ -41,6 +41,7 @@ audit_share = 1.0
 shadow_share = 1.0
 min_step_s = 0
 interval_s = 0.1
+audit_usd_per_day = inf
 """
 BILLING = "The invoice is wrong, I was charged twice."
 MODULE = "support.fitted_models"
@@ -232,3 +233,41 @@ def test_a_canary_needs_a_cloud_and_a_decision_by_hand_does_not(folder, insource
     assert "no-cloud-to-compare" in insource("deploy", "canary", RUN, fails=True)
     assert RUN in insource("deploy", "promote", RUN, "--force")
     assert kinds(folder) == ["promoted"]
+
+
+def without(folder, *lines):
+    config = folder / "insource.toml"
+    kept = [line for line in config.read_text().splitlines() if line not in lines]
+    config.write_text("\n".join(kept))
+
+
+def test_a_loss_that_audits_cannot_count_needs_a_stated_limit(folder, insource):
+    result = folder / ".insource" / "runs" / RUN / "result.json"
+    document = json.loads(result.read_text())
+    document["routing"]["policy"]["loss"] = "cloud"
+    result.write_text(json.dumps(document))
+    without(folder, "slo = 0.2")
+    told = insource("deploy", "canary", RUN, "--force", fails=True)
+    assert "loss-not-audited" in told
+    assert "rollout.slo" in told
+    assert kinds(folder) == []
+    config = folder / "insource.toml"
+    config.write_text(config.read_text().replace("[rollout]", "[rollout]\nslo = 0.2"))
+    insource("deploy", "canary", RUN)
+    assert kinds(folder) == ["canary"]
+
+
+def test_status_says_why_a_step_holds_without_audits_and_what_to_type(
+    folder, environment, provider, insource
+):
+    without(folder, "audit_usd_per_day = inf")
+    insource("deploy", "canary", RUN, "--share", "1")
+    assert "no audits" not in insource("deploy", "status")
+    with running(folder, environment, MODULE) as gateway, asking(gateway) as client:
+        for i in range(4):
+            chat(client, f"{BILLING} {i}")
+        eventually(lambda: kinds(folder) == ["canary", "held"])
+    told = insource("deploy", "status")
+    assert "no audits    the price of the cloud's answers is unknown" in told
+    assert "audit_usd_per_day = inf" in told
+    assert "[prices.models]" in json.loads(insource("deploy", "status", "--json"))["no_audits"]

@@ -27,7 +27,9 @@ class AdmissionRequest:
     models, files, batches). ``document`` is the parsed body, None if it is missing or cannot be read.
     ``local`` means that a model on this machine serves the task. ``likely_task`` is a guess from the prompt,
     for a call without a task. A guess may restrict a call; it never lifts a restriction. ``unread`` means
-    that a prompt was sent that cannot be read, so that nothing could be guessed.
+    that a prompt was sent that cannot be read, so that nothing could be guessed. ``audit`` marks a call that
+    the gateway makes itself, to compare an answer that its caller has: it takes nothing of the caller's
+    budget and rate.
     """
 
     method: str
@@ -42,6 +44,7 @@ class AdmissionRequest:
     local: bool = False
     likely_task: str = ""
     unread: bool = False
+    audit: bool = False
 
 
 async def _nothing_to_settle(cost_usd: Decimal | None) -> None:

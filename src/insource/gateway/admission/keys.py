@@ -217,8 +217,11 @@ class KeyAdmitter:
     async def _hold(
         self, key: VirtualKey, asked: AdmissionRequest
     ) -> Callable[[Decimal | None], Awaitable[None]]:
-        """Count the call against its key, and return the function that settles it."""
-        if not key.limited:
+        """Count the call against its key, and return the function that settles it.
+
+        An audit is the gateway's own: nobody may get an error because their answers are compared.
+        """
+        if not key.limited or asked.audit:
             return _settled
         worst = Decimal(0)
         if key.budget_usd is not None and asked.upstream:

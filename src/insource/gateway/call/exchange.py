@@ -203,7 +203,8 @@ class Exchange:
         if not self.settled:
             self.settled = True
             if self.request.audit is not None:
-                self.request.audit.cost_usd = self.cost_usd
+                free = self.route is not None and self.route.simulated
+                self.request.audit.cost_usd = Decimal(0) if free else self.cost_usd
             await self.admission.settle(self.cost_usd)
 
     async def refuse(

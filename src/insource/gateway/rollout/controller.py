@@ -14,7 +14,7 @@ import math
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from insource.foundation.clock import SYSTEM, Clock
 from insource.foundation.errors import InsourceError, UserError
@@ -130,6 +130,7 @@ class Controller:
             champion = deployment.champion.name if deployment.champion is not None else ""
             latest = events(registry, self._task, limit=LATEST_EVENTS)
             self._auditor.more = audit_factor(latest, champion)
+            self._tell_held(registry, deployment, latest)
             with contextlib.suppress(_Decided):
                 self._withdraw_what_fails(registry, deployment)
                 for weighing in self._weighing:
@@ -137,13 +138,27 @@ class Controller:
         self.problem = "" if self._anchors is None else self._anchors.problem
 
     def _write_audits(self, registry: Database) -> None:
-        taken, self._auditor.done = self._auditor.done, []
+        taken = self._auditor.take()
         try:
             add_audits(registry, taken)
         except InsourceError:
-            self._auditor.done = [*taken, *self._auditor.done]
+            self._auditor.give_back(taken)
             raise
-        self._auditor.spent_usd = spent_on_audits(registry, self._task, self._clock.now())
+        self._auditor.wrote()
+        self._auditor.know(spent_on_audits(registry, self._task, self._clock.now()))
+
+    def _tell_held(
+        self, registry: Database, deployment: Deployment, latest: Sequence[DeploymentEvent]
+    ) -> None:
+        """Tell once a step that it holds because no audits are made; ``deploy status`` repeats it."""
+        why, version = self._auditor.held, deployment.challenger
+        if deployment.stage != "canary" or version is None or not why:
+            return
+        told = any(
+            one.kind == "held" and one.revision == deployment.revision and one.reason == why for one in latest
+        )
+        if not told:
+            record_event(registry, self._event(deployment, "held", why, version))
 
     def _follow(self, registry: Database, deployment: Deployment) -> None:
         """Open what is deployed, and let the calls go by it from now on."""

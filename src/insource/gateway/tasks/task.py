@@ -9,42 +9,24 @@ from typing import Any
 
 from insource.gateway.call.decisions_api import DecisionRequest, decisions_body
 from insource.gateway.call.exchange import Exchange, describe_policy
-from insource.gateway.rollout.auditor import Ask, Auditor
+from insource.gateway.rollout.auditor import Auditor
 from insource.gateway.rollout.controller import Controller
+from insource.gateway.rollout.second_answer import Ask
 from insource.gateway.rollout.traffic import Pick, Traffic
 from insource.gateway.settings import AUTO, GatewaySettings, TaskSettings
-from insource.gateway.tasks.answerer import NOT_INSOURCED, OTHER_FORMAT, OVERLOADED, Answerer
+from insource.gateway.tasks.answerer import NOT_INSOURCED, OVERLOADED, Answerer
 from insource.gateway.tasks.cloud import Cloud, open_cloud
 from insource.gateway.tasks.line import Line
-from insource.gateway.tasks.local import TOO_LONG, LocalAnswerer
+from insource.gateway.tasks.local import LocalAnswerer
+from insource.gateway.tasks.refusals import ANSWERED, OTHER_OPTIONS, REFUSALS, WITHOUT
 from insource.gateway.ways.doubtful_fields import DOUBTFUL_FIELDS, LOW_CONFIDENCE
 from insource.gateway.ways.exact_cache import ALREADY_PAID, CACHED
-from insource.gateway.ways.ways import BY_RULE, CLOUD_MOVED, Plan, Steps, Ways, as_asked
+from insource.gateway.ways.ways import BY_RULE, CLOUD_MOVED, Plan, Steps, Ways, as_asked, by_policy
 from insource.routing.cascade import decide
 from insource.routing.ways.certified import PROMPT_CHANGED
 from insource.types import Completion, Route
 
-OTHER_OPTIONS, AUDIT = "other-options", "audit"
-# The answer to a call that cannot be answered here and has no cloud, by its reason: status, code, problem.
-_REFUSALS = {
-    NOT_INSOURCED: (400, "not-supported", "The local model cannot answer a call of this form"),
-    OTHER_FORMAT: (400, "not-supported", "The local answer does not have the format that the call asks for"),
-    OTHER_OPTIONS: (422, "not-supported", "The local answer is none of the options of a question"),
-    PROMPT_CHANGED: (422, PROMPT_CHANGED, "The call does not ask as the policy was certified for"),
-    TOO_LONG: (400, "context_length_exceeded", "The document is longer than the context of the local model"),
-}
-_ANSWERED = {
-    True: "It answers questions about one text, with the options of its own task only.",
-    False: "It answers one document as one user message of text, without tools or several choices, in the "
-    "format of its own task, with log-probabilities only if it states them.",
-}
-
-_WITHOUT = {
-    "local-only": "the task is local-only",
-    "no-cloud": "no cloud is configured",
-    BY_RULE: "the rule that it falls under allows no other way",
-}
-
+AUDIT = "audit"
 Elsewhere = Callable[[], Awaitable[None]]
 """Sends a call to the upstream that it would have gone to without the task, and answers with what comes."""
 
@@ -81,7 +63,7 @@ class InsourcedTask:
         self._ways.open()
         self._first.loop = asyncio.get_running_loop()
         if self.auditor is not None:
-            self.auditor.open(ask)
+            self.auditor.open(ask, lambda exchange: "cloud" in self._ways.plan(exchange, 0.0).use)
 
     def _version(self, own: TaskSettings) -> Answerer:
         """Return another version of the task, with slots of its own."""
@@ -190,7 +172,7 @@ class InsourcedTask:
         else:
             await self._answer_own(exchange, one, document)
         if self.auditor is not None and exchange.own and as_asked(exchange):
-            self.auditor.after(exchange, pick)
+            self.auditor.after(exchange, pick, by_policy=by_policy(exchange))
 
     async def _answer_own(self, exchange: Exchange, one: Answerer, document: str) -> None:
         """Answer a call that ``one`` may answer, by the first of its ways that does."""
@@ -224,7 +206,7 @@ class InsourcedTask:
         chat = exchange.chat
         assert chat is not None
         if attempt.outcome == "valid" and (other := one.other_answer(chat, attempt)):
-            exchange.attempt = attempt._replace(outcome="invalid", error=_REFUSALS[other][2])
+            exchange.attempt = attempt._replace(outcome="invalid", error=REFUSALS[other][2])
             to, reason = "cloud", other
         if to == "local":
             await self._serve_locally(exchange, one, reason)
@@ -243,6 +225,9 @@ class InsourcedTask:
         """Answer typed questions and record the end; the cloud or ``elsewhere`` answers doubtful ones."""
         asked, reason = exchange.decisions, NOT_INSOURCED
         assert asked is not None
+        if exchange.request.audit is not None:
+            await self._escalate_decisions(exchange, None, AUDIT, elsewhere)
+            return
         pick = self._pick(exchange)
         one = pick.answerer
         if asked.document is not None and one is not None and one.decider.answers(asked.questions):
@@ -256,10 +241,17 @@ class InsourcedTask:
                 if to == "local":
                     if self._decided(exchange, one) is not None:
                         await self._serve_locally(exchange, one, reason)
+                        if self.auditor is not None:
+                            self.auditor.after(exchange, pick)
                         return
                     reason = OTHER_OPTIONS
         elif one is None:
             reason = pick.reason
+        await self._escalate_decisions(exchange, one, reason, elsewhere)
+
+    async def _escalate_decisions(
+        self, exchange: Exchange, one: Answerer | None, reason: str, elsewhere: Elsewhere | None
+    ) -> None:
         if elsewhere is not None and not self._refuses(reason):
             self._reasons[reason] += 1
             exchange.take("cloud", exchange.model, reason)
@@ -388,10 +380,10 @@ class InsourcedTask:
             await exchange.refuse(429, "model-overloaded", message, headers=[(b"retry-after", wait)])
             return
         other = (503, without, f"The local model cannot answer this ({reason})")
-        status, code, problem = _REFUSALS.get(reason, other)
-        problem = f"{problem}, and {_WITHOUT[without]}."
+        status, code, problem = REFUSALS.get(reason, other)
+        problem = f"{problem}, and {WITHOUT[without]}."
         if reason == NOT_INSOURCED:
-            problem += f" {_ANSWERED[exchange.decisions is not None]}"
+            problem += f" {ANSWERED[exchange.decisions is not None]}"
         if detail:
             problem += f" Other than certified: {detail}."
         error = f"{problem} {attempt.error}" if attempt else problem

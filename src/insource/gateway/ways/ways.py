@@ -21,6 +21,8 @@ from insource.types.ways import WAITS_FOR_A_PERSON, Destination
 
 BY_RULE, UNSURE, CLOUD_FAILED, CLOUD_MOVED = "by-rule", "unsure", "cloud-failed", "cloud-moved"
 
+_NOT_BY_POLICY = frozenset((UNSURE, CLOUD_FAILED, WAITS_FOR_A_PERSON, "no-cloud", "local-only"))
+
 # Answers that are no whole answer of the cloud to the caller's request as it was certified, or that no policy
 # keeps, so that their differences are none of the version's.
 _NOT_COMPARED = frozenset((PROMPT_CHANGED, DOUBTFUL_FIELDS, CACHED, CHEAPER_TIER, CLOUD_MOVED))
@@ -29,6 +31,11 @@ _NOT_COMPARED = frozenset((PROMPT_CHANGED, DOUBTFUL_FIELDS, CACHED, CHEAPER_TIER
 def as_asked(exchange: Exchange) -> bool:
     """Return whether a call was answered as it came, so that a version's answer may be compared with it."""
     return exchange.route is None or exchange.route.reason not in _NOT_COMPARED
+
+
+def by_policy(exchange: Exchange) -> bool:
+    """Return whether a local answer was served because the policy keeps it, and not for want of another."""
+    return exchange.route is None or exchange.route.reason not in _NOT_BY_POLICY
 
 
 class Plan(NamedTuple):

@@ -9,8 +9,7 @@ import numpy as np
 
 from insource.config.rollout import RolloutSection
 from insource.lifecycle.anchors.attribution import Harm
-from insource.lifecycle.audit_evidence import audit_logs
-from insource.stats.e_process import ChangeDetector
+from insource.lifecycle.audit_evidence import audit_logs, change_logs
 from insource.types.deployment import Audit
 
 
@@ -30,16 +29,8 @@ def first_harm(
     if in_canary:
         shown = audit_logs(every, slo, "above", section) >= -math.log(section.alpha)
     else:
-        shown = _detected([one.wrong for one in every], slo, math.log(section.audits_per_false_alarm))
+        shown = change_logs(every, slo) >= math.log(section.audits_per_false_alarm)
     if not shown[-1]:
         return None
     first = int(np.flatnonzero(~shown)[-1]) + 1 if not shown.all() else 0
     return Harm(every[first].at, len(every) - 1 - first)
-
-
-def _detected(wrong: Sequence[bool], slo: float, needed: float) -> np.ndarray:
-    detector, found = ChangeDetector(slo), []
-    for one in wrong:
-        detector.add([one])
-        found.append(detector.log_sum >= needed)
-    return np.array(found, dtype=bool)

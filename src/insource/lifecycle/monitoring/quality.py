@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from insource.config.rollout import RolloutSection
-from insource.lifecycle.rollout import evidence_of, harmful
+from insource.lifecycle.audit_evidence import OF_DOCUMENTS, lost_and_counted
+from insource.lifecycle.rollout import COUNTED, Evidence, evidence_of, harmful
 from insource.stats.intervals import Interval, clopper_pearson, cluster_mean_t, cluster_ratio_t
 from insource.types import Estimate
 from insource.types.deployment import Audit
@@ -80,17 +81,30 @@ def audited(audits: Sequence[Audit], slo: float, section: RolloutSection) -> Aud
     back. It may be read after every audit; the interval is exact at one look.
     """
     evidence = evidence_of(audits, slo, section, step=0)
-    wrong, n = evidence.harm_wrong, evidence.harm_n
-    ends = clopper_pearson(wrong, n) if n else None
     return AuditedAgreement(
-        wrong=Estimate(
-            value=wrong / n if n else None,
-            low=None if ends is None else ends.low,
-            high=None if ends is None else ends.high,
-            n=n,
-            method="answers that differ from the cloud's, of those audited (Clopper-Pearson)",
-        ),
+        wrong=_wrong(evidence, audits),
         bound=slo,
         log_evidence=evidence.log_change if math.isfinite(evidence.log_change) else None,
         above=harmful(evidence, section, in_canary=False),
+    )
+
+
+def _wrong(evidence: Evidence, audits: Sequence[Audit]) -> Estimate:
+    """Return the share that is wrong of what the policy counts: of the answers, or as a ratio of two sums."""
+    n, counts = evidence.harm_n, COUNTED.get(evidence.loss, "answers")
+    if evidence.loss in OF_DOCUMENTS:
+        value, method = evidence.harm_wrong / n if n else None, "Clopper-Pearson"
+        ends = clopper_pearson(evidence.harm_wrong, n) if n else None
+    else:
+        value, method = evidence.harm_share, "t interval of a ratio by document"
+        lost, of = lost_and_counted(
+            [one for one in audits if one.served and one.uniform and one.source != "shadow"]
+        )
+        ends = cluster_ratio_t(lost, of, None, 0.95) if n > 1 else None
+    return Estimate(
+        value=value,
+        low=None if ends is None else max(0.0, ends.low),
+        high=None if ends is None else min(1.0, ends.high),
+        n=n,
+        method=f"{counts} that differ from the cloud's, of those audited ({method})",
     )

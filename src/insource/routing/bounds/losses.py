@@ -151,16 +151,19 @@ class Counting(NamedTuple):
             return float(wrong and theirs.score is not None and theirs.score.exact), 1.0
         if score is None or not score.schema_valid:
             return None
-        if self.loss == "invented":
-            answered = sum(slot.bucket in ("correct", "wrong", "invented") for slot in score.slots)
-            return float(score.invented), float(answered)
-        weights = self.weights if self.loss == "weighted" else {}
-        costs = [
-            (weight_of(slot.path, weights), slot.bucket in WRONG)
-            for slot in score.slots
-            if slot.bucket != "abstained"
-        ]
-        return sum(cost for cost, wrong in costs if wrong), sum(cost for cost, _ in costs)
+        return lost_of(self.loss, ((slot.path, slot.bucket) for slot in score.slots), self.weights)
+
+
+def lost_of(
+    loss: Loss, slots: Iterable[tuple[str, str]], weights: Mapping[str, float]
+) -> tuple[float, float]:
+    """Return what is wrong in one document and what is counted, from the path and bucket of its slots."""
+    if loss == "invented":
+        answered = [bucket for _, bucket in slots if bucket in ("correct", "wrong", "invented")]
+        return float(answered.count("invented")), float(len(answered))
+    used = weights if loss == "weighted" else {}
+    costs = [(weight_of(path, used), bucket in WRONG) for path, bucket in slots if bucket != "abstained"]
+    return float(sum(cost for cost, wrong in costs if wrong)), float(sum(cost for cost, _ in costs))
 
 
 def weight_of(path: str, weights: Mapping[str, float]) -> float:
@@ -209,6 +212,16 @@ def most_of(output: OutputSpec, loss: Loss, weights: Mapping[str, float] | None 
     place = valid_place(output.definition)
     sides = 1 if loss == "invented" else 2
     return None if place is None else _most(place, sides, frozenset(), "", weights or {})
+
+
+def most_counted(
+    output: OutputSpec, loss: Loss, weights: Mapping[str, float], most_fields: int | None
+) -> float | None:
+    """Return the most that a document can hold of what a loss counts: as stated, else by the contract."""
+    used = weights if loss == "weighted" else {}
+    if most_fields is not None and loss not in BY_DOCUMENT:
+        return most_fields * max(used.values(), default=1.0)
+    return most_of(output, loss, used)
 
 
 def _most(

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from sqlalchemy import Float, Table, func, select
+from sqlalchemy import Float, Integer, Table, and_, func, select
 
 from insource.foundation.clock import to_microseconds
 from insource.store.database import Database
 from insource.store.deployments.registry import dated
-from insource.types.deployment import AnchorCheck, Audit
+from insource.types.deployment import AnchorCheck, Audit, Spent
 
 AUDITS = dated("audits")
 ANCHOR_CHECKS = dated("anchor_checks")
@@ -86,13 +86,17 @@ class AuditReader:
         return found
 
 
-def spent_on_audits(database: Database, task: str, now: datetime) -> Decimal:
-    """Return the known cost of the audits of this day in UTC, in US dollars."""
+def spent_on_audits(database: Database, task: str, now: datetime) -> Spent:
+    """Return what the audits of this day in UTC cost, those without a comparison included."""
     day = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    cost = func.sum(func.json_extract(AUDITS.c.document, "$.cost_usd").cast(Float))
-    query = select(cost).where(AUDITS.c.task == task, AUDITS.c.at >= to_microseconds(day))
+    cost = func.json_extract(AUDITS.c.document, "$.cost_usd")
+    paid = func.json_extract(AUDITS.c.document, "$.source") != "shadow"
+    query = select(func.sum(cost.cast(Float)), func.sum(and_(cost.is_(None), paid).cast(Integer))).where(
+        AUDITS.c.task == task, AUDITS.c.at >= to_microseconds(day)
+    )
     with database.read() as connection:
-        return Decimal(str(connection.execute(query).scalar() or 0))
+        usd, unpriced = connection.execute(query).one()
+    return Spent(Decimal(str(usd or 0)), unpriced or 0)
 
 
 def _add(database: Database, table: Table, values: Sequence[Audit] | Sequence[AnchorCheck]) -> None:
