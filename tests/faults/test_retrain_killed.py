@@ -113,6 +113,29 @@ def test_every_write_of_a_cycle_may_be_the_last(session, monkeypatch):
     assert len([one for one in cycles(session) if one.outcome == "promoted"]) == 1
 
 
+def test_a_cycle_that_goes_on_is_judged_against_todays_champion(session, monkeypatch):
+    """Another version was deployed by hand while the cycle stood still."""
+    with monkeypatch.context() as patch:
+        patch.setattr(retrain_module, "hand_over", die)
+        with pytest.raises(Killed):
+            retrain(session, walk())
+    begun = open_cycle(session)
+    judged = []
+    other = champion_of(session).model_copy(update={"run_id": "other"})
+    said = []
+    monkeypatch.setattr(session.display, "note", said.append)
+    monkeypatch.setattr(retrain_module, "champion_of", lambda session: other)
+    monkeypatch.setattr(
+        retrain_module,
+        "judge_challenger",
+        lambda session, champion, *rest: judged.append(champion.run_id) or begun.ruling,
+    )
+    found = retrain(again(session), walk(), wanted="another reason").cycle
+    assert judged == ["other"]
+    assert found.champion == "other"
+    assert any("'another reason' is not used" in one for one in said)
+
+
 CHILD = """
 import sys, time
 from pathlib import Path

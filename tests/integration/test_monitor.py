@@ -326,6 +326,32 @@ def test_the_tasks_of_other_projects_are_watched_where_they_are_served(tmp_path,
     assert "monitor.html" in run("report", "--task", "equipment")
 
 
+def test_a_task_that_cannot_be_checked_does_not_keep_the_others_from_it(tmp_path, monkeypatch):
+    for name in ("broken", "other"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "broken" / "insource.toml").write_text('[task]\nname = "broken"\n')
+    project(tmp_path / "other")
+    (tmp_path / "insource.toml").write_text('[gateway]\nprojects = ["broken", "other"]\n')
+    log(tmp_path, World().calls(400))
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(cli, ["monitor"], catch_exceptions=False)
+    assert "error:" in done.output
+    assert "equipment: 200 calls" in done.output
+    assert done.exit_code != 0
+
+
+def test_a_webhook_without_a_secret_is_said_to_get_unsigned_alerts(tmp_path, run, monkeypatch):
+    monkeypatch.delenv("INSOURCE_WEBHOOK_SECRET", raising=False)
+    with Hook(answers(204)) as hook:
+        project(tmp_path, f'webhook = "{hook.url}"')
+        live = World()
+        log(tmp_path, live.calls(400))
+        live.foreign = 0.5
+        log(tmp_path, live.calls(200))
+        assert "INSOURCE_WEBHOOK_SECRET is not set" in run()
+    assert hook.got
+
+
 DATASET = 'reference_of = "dataset"'
 
 

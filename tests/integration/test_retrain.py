@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from datetime import timedelta
+from decimal import Decimal
 from hashlib import blake2b
 
 import pytest
@@ -20,24 +22,35 @@ from support.retraining import (
 from support.walks import session_on
 
 from insource import pipeline
-from insource.dataset.fresh import read_fresh
+from insource.dataset.fresh import read_fresh, write_fresh
 from insource.dataset.review.ranked import FILE_NAME as QUEUE_FILE
 from insource.dataset.review.ranked import read_ranked
 from insource.dataset.review.workbench import FieldVerdict
 from insource.dataset.rows.teacher_policy import TeacherRule, write_policy
 from insource.dataset.saved.folder import load as load_dataset
 from insource.foundation.errors import DataError
+from insource.lifecycle.anchors.kept import anchors_of
 from insource.logs.call_values import AUDIT_OF
+from insource.logs.paid import ANCHOR_TAG
 from insource.logs.query import Log
-from insource.store.deployments.audits import add_audits
+from insource.logs.recorder import Recorder
+from insource.redaction import Redactor
+from insource.store.deployments.audits import add_anchor_checks, add_audits
 from insource.store.deployments.registry import deployment_of, events, open_registry, record_event, swap
-from insource.types.deployment import Audit, DeploymentEvent
+from insource.types.deployment import AnchorCheck, Audit, DeploymentEvent
+from insource.types.retraining import Cycle
 from insource.types.ways import WAITS_FOR_A_PERSON
-from insource.workflow.anchors import add_anchors
-from insource.workflow.champion import champion_of
+from insource.workflow.anchors import add_anchors, refuse_leaks
+from insource.workflow.build import build_dataset
+from insource.workflow.challenge import sorted_out
+from insource.workflow.champion import champion_of, learned_from
+from insource.workflow.cloud_trust import cloud_trust
+from insource.workflow.cycle_cost import CycleClock
 from insource.workflow.promote import keep_champion
 from insource.workflow.retrain import retrain
+from insource.workflow.retrain_plan import plan_retraining
 from insource.workflow.review import open_workbench
+from insource.workflow.situation import assess, fresh_of
 
 
 def never(session):
@@ -170,6 +183,34 @@ def test_an_anchor_never_becomes_a_row_and_one_among_the_rows_stops_the_cycle(ch
     assert "a0 is row leak" in " ".join(caught.value.details)
 
 
+def test_a_document_with_personal_data_is_the_same_one_in_the_log_and_in_the_file(champion):
+    """The log holds it redacted, and it must not be learned from under that form."""
+    folder = champion[0].project.folder
+    config = folder / "insource.toml"
+    config.write_text(config.read_text() + '[log]\nredact = ["secrets", "personal"]\n')
+    session = session_on(folder)
+    redactor = Redactor.from_config(session.config.log, session.project.workspace)
+    known = folder / "data.jsonl"
+    (test, _), (anchor, _), (new, label) = [
+        (f"ann{n}.miller@mueller-pumpen.de {text}", label)
+        for n, (text, label) in enumerate(documents(NEW, 3))
+    ]
+    row = {"id": "sealed", "input": test, "output": "billing", "split": "test"}
+    known.write_text(known.read_text() + json.dumps(row) + "\n")
+    anchors = session.project.folder / "anchors.jsonl"
+    anchors.write_text(json.dumps({"id": "a0", "input": anchor, "output": "billing"}) + "\n")
+    add_anchors(session, anchors, "ann")
+    corrected(session, [(test, "billing"), (anchor, "billing"), (new, label)], redactor=redactor)
+    found = fresh_of(session)
+    assert found.left_out == {"already-known": 1, "anchor": 1}
+    (kept,) = found.rows
+    assert "mueller-pumpen" not in kept.input
+    asked = anchors_of(session.project.workspace, "tickets").anchors
+    learned = asked[0].example.model_copy(update={"row_id": "r", "input": redactor.text(anchor)})
+    with pytest.raises(DataError, match="among the rows to train on"):
+        refuse_leaks(session, asked, [learned])
+
+
 def test_wrong_corrections_make_a_worse_challenger_and_the_champion_stays(champion):
     session, before = champion
     wrong = dict(zip(KNOWN, (*list(KNOWN)[1:], next(iter(KNOWN))), strict=True))
@@ -254,6 +295,96 @@ def test_a_drift_alert_is_a_reason_once_and_a_closed_one_is_none(champion):
     assert retrain(again(session), never).cycle is None, "the same alert is no reason twice"
 
 
+def anchored(session, *, differ):
+    """Anchors that the cloud answered alike in four rounds, and two days ago otherwise on ``differ``."""
+    path = session.project.folder / "anchors.jsonl"
+    rows = [
+        {"id": f"a{n}", "input": text, "output": label}
+        for n, (text, label) in enumerate(documents(NEW, 60, 9))
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    add_anchors(session, path, "ann")
+    now = session.clock.now()
+    checks = [
+        AnchorCheck(
+            task="tickets", anchor_id=f"a{n}", at=now - timedelta(days=6 - turn), side="cloud", model="big",
+            right=not (turn == 4 and n < differ), same=None if turn == 0 else not (turn == 4 and n < differ),
+        )
+        for turn in range(5)
+        for n in range(60)
+    ]  # fmt: skip
+    with open_registry(session.project.workspace) as database:
+        add_anchor_checks(database, checks)
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_cloud_that_moved_teaches_nothing_and_what_differs_from_it_is_no_reason(champion, moved):
+    session, run = champion
+    keep_champion(session, run)
+    anchored(session, differ=20 if moved else 0)
+    answered(session.project.workspace, documents(NEW, 5, seed=1))
+    with open_registry(session.project.workspace) as database:
+        event = DeploymentEvent(
+            task="tickets", revision=0, at=session.clock.now(), kind="alert", by="monitor", reason="differs",
+            evidence={"signal": "audits", "state": "open"},
+        )  # fmt: skip
+        record_event(database, event)
+    found = assess(again(session))
+    assert cloud_trust(session).attested is not moved
+    assert len(found.fresh.rows) == (0 if moved else 5)
+    assert found.fresh.left_out.get("cloud-moved", 0) == (5 if moved else 0)
+    assert len(found.situation.alerts) == (0 if moved else 1)
+
+
+def test_documents_that_only_the_cloud_labelled_tell_nothing_without_anchors(champion):
+    session, _ = champion
+    write_policy(
+        session.project.policy_path, (TeacherRule(model="openai/*", train="allow", terms="2026-11"),)
+    )
+    texts = documents(NEW, 40, seed=1)
+    answered(session.project.workspace, texts[:20])
+    corrected(session, texts[20:])
+    write_fresh(session.project.fresh_path, fresh_of(session).rows)
+    dataset, _ = build_dataset(again(session))
+    known = learned_from(session, champion_of(session))
+    found = sorted_out(dataset.splits["test"], known)
+    left = found.by_people()
+    assert {one.provenance.label for one in found.fresh} == {"checked", "teacher"}
+    assert {one.provenance.label for one in left.fresh} == {"checked"}
+    assert left.unsure == len(found.fresh) - len(left.fresh) > 0
+
+
+def test_a_cycle_costs_what_was_asked_for_it_and_no_traffic_and_no_anchors(champion):
+    session, run = champion
+    cycle = Cycle(
+        cycle_id="c", task="tickets", started_at=(session.clock.now() - timedelta(hours=1)).isoformat(),
+        triggers=(), champion=run.run_id, champion_base="b", base="b",
+    )  # fmt: skip
+    asked = [
+        ("tickets", "recorder", {}),
+        ("tickets", "arm", {ANCHOR_TAG: "a0"}),
+        ("others", "arm", {}),
+        ("tickets", "arm", {"row_id": "r0"}),
+        ("tickets", "recorder", {"row_id": "r1"}),
+    ]
+    with Recorder.open(session.project.workspace) as recorder:
+        for number, (task, source, tags) in enumerate(asked):
+            request = {"messages": [{"role": "user", "content": "one"}]}
+            recording = recorder.begin(request, model_asked="big", task=task, source=source, tags=tags)
+            recording.end(response_text="billing", cost_usd=Decimal(10**number))
+    assert CycleClock(session, cycle).cost().cloud_usd == 11_000
+
+
+def test_rows_that_the_source_has_more_are_in_the_price_of_the_plan(champion):
+    session, _ = champion
+    path = session.project.folder / "data.jsonl"
+    more = "".join(json.dumps(row) + "\n" for row in source_rows(60, seed=9))
+    path.write_text(path.read_text() + more)
+    plan = plan_retraining(session, assess(session))
+    assert plan.cloud_usd.n == 60
+    assert plan.cloud_usd.value == pytest.approx(60 * 0.03)
+
+
 def test_a_challenger_waits_while_another_is_on_the_ladder_or_a_person_has_to_say_so(champion):
     session, before = champion
     corrected(session, documents(NEW, 150, seed=1))
@@ -305,7 +436,7 @@ def test_answers_of_the_cloud_are_trained_on_where_the_policy_allows_it_or_a_per
     )
     third = retrain(again(session), walk(), wanted="the terms allow it").cycle
     assert set(calls) <= rows_of(session, third)
-    assert any("checked by nobody" in note for note in third.ruling.notes)
+    assert any("only the cloud labelled are left out" in note for note in third.ruling.notes)
 
 
 def rows_of(session, cycle):

@@ -34,6 +34,16 @@ def test_it_gets_the_alert_signed_over_time_and_body():
     assert abs(int(headers["x-insource-timestamp"]) - time.time()) < 60
 
 
+def test_a_webhook_on_this_machine_is_told_past_every_proxy(monkeypatch):
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with Hook(answers(204)) as proxy, Hook(answers(204)) as hook:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.url)
+        assert send(hook) == ""
+    assert (len(hook.got), len(proxy.got)) == (1, 0)
+
+
 def test_without_a_secret_nothing_is_signed():
     with Hook(answers(200)) as hook:
         send(hook, secret="")

@@ -27,6 +27,20 @@ def test_calls_in_runs_that_are_short_beside_a_block_are_no_drift(runs):
     assert found.interval("any").low <= ALPHA
 
 
+@RUNS
+def test_words_that_only_a_run_of_calls_has_are_no_drift(runs):
+    """Words of one customer in two calls: the reference knows its own, and never those of the window."""
+    found = alarms(Cell("own words", 0.0, 300, 100), runs, alpha=ALPHA)
+    assert found.interval("inputs").low <= ALPHA / 3
+
+
+@RUNS
+def test_calls_in_runs_at_the_promised_quality_are_not_below_it(runs):
+    """Ten calls in a row share a confidence, and together they say no more than one."""
+    found = alarms(Cell("runs", 0.0, 300, 100), runs, alpha=ALPHA)
+    assert found.interval("quality").low <= ALPHA / 3
+
+
 FOUND = {
     "another language": "inputs",
     "other mix": "inputs",

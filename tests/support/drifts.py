@@ -35,6 +35,7 @@ WORDS = (
     "set",
 )
 FOREIGN = ("nennspannung", "laut", "typenschild", "bitte", "beachten", "gehäuse", "lieferung", "baujahr")
+LETTERS = list("abcdefghijklmnopqrstuvwxyz")
 THRESHOLD, SLO = 0.8, 0.05
 OUTPUT = JsonSchema(
     definition={
@@ -47,9 +48,24 @@ POLICY = Policy(
     expected_local_share=0.9, reason="simulated",
 )  # fmt: skip
 
-DRIFTS = ("another language", "other mix", "longer", "misread", "harder", "more nulls", "concept", "bursts")
+DRIFTS = (
+    "another language",
+    "other mix",
+    "longer",
+    "misread",
+    "harder",
+    "more nulls",
+    "concept",
+    "bursts",
+    "own words",
+    "runs",
+)
 """``concept``: the right answers changed and nothing else, which no signal without labels can see.
-``bursts``: no drift, but documents come in runs of ten of one kind, so that they are not in any order."""
+``bursts``: no drift, but documents come in runs of ten of one kind, so that they are not in any order.
+``own words``: no drift, but two calls in a row share words that no other call has, such as a name.
+``runs``: no drift, but ten calls in a row share a confidence, whose mean is what the policy promises."""
+
+STATIONARY = ("bursts", "own words", "runs")
 
 SIGNALS = ("inputs", "behaviour", "quality", "audits")
 
@@ -82,7 +98,7 @@ def alarms(cell, runs, *, alpha, seed=0):
     section = MonitorSection(alpha=alpha)
     for run in range(runs):
         rng = generator(seed, f"drifts.{cell}.{run}")
-        reference, _ = _calls(rng, cell.reference, cell.drift if cell.drift == "bursts" else "", 0.0)
+        reference, _ = _calls(rng, cell.reference, cell.drift if cell.drift in STATIONARY else "", 0.0)
         window, audits = _calls(rng, cell.window, cell.drift, cell.strength)
         watched = Watched("t", "v", OUTPUT, POLICY, None, "", True, SLO, RolloutSection())
         found = check(watched, reference, window, audits, section, before=(), at=START, seed=run)
@@ -95,14 +111,20 @@ def alarms(cell, runs, *, alpha, seed=0):
 
 def _calls(rng, n, drift, strength):
     calls, audits = [], []
-    kind = KINDS[0]
+    kind, own, shared = KINDS[0], "", 1.0
     for number in range(n):
         if drift != "bursts" or number % 10 == 0:
             kind = str(rng.choice(KINDS))
         moved = drift and rng.random() < strength
         text, kind_said = _document(rng, kind, drift if moved else "")
+        if drift == "own words":
+            own = own if number % 2 else " ".join("".join(rng.choice(LETTERS, 7)) for _ in range(3))
+            text = f"{text} {own}"
         hard = moved and drift in ("harder", "misread")
         confidence = float(rng.beta(8, 2) if hard else rng.beta(38, 1))
+        if drift == "runs":
+            shared = shared if number % 10 else float(rng.beta(38, 2))
+            confidence = shared
         right = rng.random() < confidence
         if moved and drift == "concept":
             right = right and rng.random() < 0.5

@@ -116,10 +116,11 @@ def answered(
     tags=None,
     fields=(),
     reason="",
+    redactor=None,
 ):
     """Record live calls that were answered by the cloud, or here; return their ids, oldest first."""
     found = []
-    with Recorder.open(workspace) as recorder:
+    with Recorder.open(workspace, redactor=redactor) as recorder:
         for text, label in texts:
             messages = [{"role": "system", "content": "Which desk?"}, {"role": "user", "content": text}]
             recording = recorder.begin(

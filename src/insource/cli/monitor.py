@@ -42,8 +42,14 @@ def command(
 
     session = open_session(config_path, {}, quiet=quiet)
     watched = _watched(session)
+    failed = 0
     for one in watched:
-        _print(monitor(one, session.project.workspace), as_json)
+        try:
+            _print(monitor(one, session.project.workspace), as_json)
+        except InsourceError as error:
+            if len(watched) == 1:
+                raise
+            failed = fail(error)  # the other tasks are checked all the same
     while every is not None:
         time.sleep(every)
         for one in watched:
@@ -51,6 +57,7 @@ def command(
                 _print(monitor(one, session.project.workspace), as_json)
             except InsourceError as error:  # a store that is locked now is not at the next check
                 fail(error)
+    context.exit(failed)
 
 
 @command.command("report", short_help="Draw what the monitor found, as one HTML page")

@@ -165,11 +165,19 @@ def _put(values: dict[str, Any], key: str, value: Any) -> None:
         keys_of_section[name] = value
 
 
+NOT_SHOWN = "not_shown"
+"""The type of an error whose value may hold a secret."""
+
+
 def _explain(item: ErrorDetails) -> str:
     where = ".".join(str(part) for part in item["loc"])
     if item["type"] != "extra_forbidden":
         expected = item["msg"][0].lower() + item["msg"][1:]
-        return f"{where} = {item['input']!r}: {expected}"
+        return (
+            f"{where}: {expected}"
+            if item["type"] == NOT_SHOWN
+            else f"{where} = {item['input']!r}: {expected}"
+        )
     # Two keys of one section share its name, which raises their similarity: ask for more.
     known, cutoff = (list(keys()), 0.75) if len(item["loc"]) > 1 else (list(Config.model_fields), 0.5)
     close = difflib.get_close_matches(where, known, n=1, cutoff=cutoff)

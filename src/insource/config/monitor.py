@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from insource.types import Frozen
 
@@ -51,3 +53,25 @@ class MonitorSection(Frozen):
     audit_factor: float = Field(
         4.0, gt=1, description="Times by which `audit-more` raises the share of audited calls (ratio)."
     )
+
+    @field_validator("webhook")
+    @classmethod
+    def _is_url(cls, value: str) -> str:
+        if value and not _is_web_address(value):
+            raise PydanticCustomError(
+                "not_shown", "Not an http or https URL; it is not shown here, because it may hold a secret."
+            )
+        return value
+
+
+def _is_web_address(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        return (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and parts.port != 0
+            and " " not in value
+        )
+    except ValueError:  # the port is no number, or the brackets of an address do not match
+        return False

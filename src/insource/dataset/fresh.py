@@ -29,6 +29,7 @@ from insource.types import Call, Dropped, Row, Split
 
 FILE_NAME = "fresh.jsonl"
 KNOWN, ANCHOR, SUPERSEDED = "already-known", "anchor", "same-document"
+CLOUD_MOVED = "cloud-moved"
 _PAGE = 200
 
 
@@ -86,12 +87,14 @@ def fresh_rows(
     known: Container[str],
     before: Iterable[Row] = (),
     conversations: Conversations = "drop",
+    teaches: Callable[[Row], bool] = lambda row: True,
 ) -> Fresh:
     """Return a row for each document of the task's traffic that a person or a cloud answered.
 
     Of several answers to one document the latest correction counts, else the cloud's latest. ``known`` has
     the ``input_key`` of the documents that other sources hold: they give no row. Rows of ``before`` stay,
-    though the log may have forgotten their calls, unless there is a better answer now.
+    though the log may have forgotten their calls, unless there is a better answer now. ``teaches`` says
+    whether an answer counts: not those of a cloud that moved.
     """
     best = {input_key(row.input): row for row in before}
     left_out: Counter[str] = Counter()
@@ -100,10 +103,12 @@ def fresh_rows(
             left_out[row.reason] += 1
         elif (key := input_key(row.input)) in known:
             left_out[KNOWN] += 1
+        elif not teaches(row):
+            left_out[CLOUD_MOVED] += 1
         else:
             earlier = best.get(key)
             left_out[SUPERSEDED] += earlier is not None and earlier.row_id != row.row_id
-            best[key] = _better(earlier, _with_cloud(row, call, earlier))
+            best[key] = _better(earlier, _with_cloud(row, call))
     return Fresh(tuple(best.values()), {reason: count for reason, count in left_out.items() if count})
 
 
@@ -204,9 +209,12 @@ def _better(earlier: Row | None, row: Row) -> Row:
     return row
 
 
-def _with_cloud(row: Row, call: Call, earlier: Row | None) -> Row:
-    """Return the row with the cloud's answer to its document beside its label, where there is one."""
-    outputs = dict(earlier.cloud_outputs) if earlier is not None else {}
+def _with_cloud(row: Row, call: Call) -> Row:
+    """Return the row with the cloud's answer beside its label, where its call has one.
+
+    Answers of other calls stay out: a purge of those would not find them here.
+    """
+    outputs = {}
     by_cloud = call.route is None or (call.route.to == "cloud" and not call.route.cloud_fields)
     if by_cloud and call.outcome == "ok" and call.response_text.strip():
         outputs[call.model_answered or call.model_asked] = call.response_text

@@ -13,6 +13,11 @@ Cause = Literal["none", "local", "cloud", "open"]
 """What moved: nothing that the audits show, the local model, the cloud, or it is not known yet."""
 
 
+def in_doubt(cause: Cause) -> bool:
+    """Return whether differences from the cloud are none of the local model's, or not known to be."""
+    return cause in ("cloud", "open")
+
+
 class Anchor(Frozen):
     """A document, the answer that a person gave, and who that was.
 

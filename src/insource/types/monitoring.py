@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from insource.types.anchors import Cause
 from insource.types.base import Frozen
 from insource.types.estimate import Estimate
 
@@ -30,17 +31,22 @@ class Window(Frozen):
     last: datetime | None = None
 
 
-class Shift(Frozen):
-    """One figure in the reference and in the window. ``p_value`` is adjusted for the figures beside it.
-
-    ``figure`` is the mean, or the share where ``unit`` is ``ratio``; the test compares whole distributions.
-    ``moved`` says that the shift is beyond chance and large enough to act on.
-    """
+class Described(Frozen):
+    """One figure in the reference and in the window: the mean, or the share where ``unit`` is ``ratio``."""
 
     name: str
     unit: Unit
     reference: float
     live: float
+
+
+class Shift(Described):
+    """A figure that was tested. ``p_value`` is adjusted for the figures beside it.
+
+    The test compares whole distributions. ``moved`` says that the shift is beyond chance and large enough to
+    act on.
+    """
+
     p_value: float
     moved: bool
 
@@ -50,7 +56,8 @@ class InputDrift(Frozen):
 
     ``auroc`` is how well it does on documents it was not fitted on; 0.5 means not at all. ``p_value`` is by
     permutation. ``features`` and ``slices`` explain: their p-values are adjusted by Benjamini and Hochberg,
-    and they raise no alert.
+    and they raise no alert. ``words`` compare both with the words of the reference, which only describes: a
+    document of the window had no part in choosing these words, so the two differ without a drift.
     """
 
     auroc: Estimate
@@ -59,6 +66,7 @@ class InputDrift(Frozen):
     alpha: float
     features: tuple[Shift, ...] = ()
     slices: tuple[Shift, ...] = ()
+    words: tuple[Described, ...] = ()
 
     @property
     def moved(self) -> bool:
@@ -99,13 +107,15 @@ class AuditedAgreement(Frozen):
     """The share of wrong answers among those served here that were audited.
 
     ``log_evidence`` is that of "lately more than ``bound`` are wrong", and may be read after every audit;
-    None where there is none at all. ``above`` is what the rollout makes of it.
+    None where there is none at all. ``above`` is what the rollout makes of it. ``moved`` is what the anchors
+    say moved, None without anchors.
     """
 
     wrong: Estimate
     bound: float
     log_evidence: float | None
     above: bool
+    moved: Cause | None = None
 
 
 class Alert(Frozen):

@@ -12,6 +12,7 @@ from insource.dataset.saved.folder import MANIFEST
 from insource.dataset.saved.folder import examples as read_examples
 from insource.foundation.errors import DataError, UserError
 from insource.lifecycle.anchors.kept import alone, anchors_of, keep
+from insource.redaction import Redactor
 from insource.runs.result import load
 from insource.similarity.near_duplicates import nearest
 from insource.types import Example
@@ -98,11 +99,17 @@ def refuse_leaks(session: Session, anchors: Sequence[Anchor], train: Iterable[Ex
     rows = list(_trained_on(session) if train is None else train)
     if not rows or not anchors:
         return
-    found = nearest([one.example.input for one in anchors], [row.input for row in rows])
+    redactor = Redactor.from_config(session.config.log, session.project.workspace)
+    asked, learned = [one.example.input for one in anchors], [row.input for row in rows]
+    # Rows of the log are redacted, and an anchor may be the same document as it was.
+    plain, masked = (
+        nearest(asked, learned),
+        nearest(*([*map(redactor.text, some)] for some in (asked, learned))),
+    )
     leaks = [
         f"{anchor.anchor_id} is {'' if pair.similarity == 1 else 'nearly '}row {rows[pair.first].row_id}"
-        for anchor, pair in zip(anchors, found, strict=True)
-        if pair is not None
+        for anchor, *pairs in zip(anchors, plain, masked, strict=True)
+        if (pair := pairs[0] or pairs[1]) is not None
     ]
     if leaks:
         raise DataError(

@@ -17,6 +17,7 @@ from insource.lifecycle.contract_changes import same_answers
 from insource.types import Dataset, EvalRecord, Example, RunResult, Task
 from insource.types.retraining import Ruling
 from insource.workflow.champion import champion_plan
+from insource.workflow.cloud_trust import cloud_trust
 from insource.workflow.evaluate import evaluate_one
 from insource.workflow.judge import terms_of
 from insource.workflow.kept_ladder import evaluated_in
@@ -35,6 +36,15 @@ class Documents(NamedTuple):
     sealed: tuple[Example, ...]
     fresh: tuple[Example, ...]
     learned: tuple[Example, ...]
+    unsure: int = 0
+
+    def by_people(self) -> Documents:
+        """Return the documents without fresh ones that only the cloud labelled; ``unsure`` counts those.
+
+        A challenger that learned from a cloud that moved would be right on them, whatever the truth is.
+        """
+        kept = tuple(one for one in self.fresh if one.provenance.label == "checked")
+        return self._replace(fresh=kept, unsure=len(self.fresh) - len(kept))
 
 
 def judge_challenger(
@@ -58,6 +68,8 @@ def judge_challenger(
         return ruling_alone(today, champion=champion.run_id)
     answered = {record.row_id for record in ours.records}
     documents = sorted_out([one for one in dataset.splits["test"] if one.row_id in answered], known)
+    if not cloud_trust(session).attested:
+        documents = documents.by_people()
     asked = (*documents.sealed, *documents.fresh)
     if not asked:
         return ruling(None, None, None, champion=champion.run_id, learned=len(documents.learned))
@@ -115,6 +127,11 @@ def _notes(documents: Documents, challenger: RunResult) -> tuple[str, ...]:
         found.append(
             "Fresh documents are those that the cloud answered or a person corrected: they are harder than "
             "the traffic as a whole."
+        )
+    if documents.unsure:
+        found.append(
+            f"{documents.unsure} fresh documents that only the cloud labelled are left out, because no "
+            "anchors show that it answers as before: insource deploy anchors status"
         )
     teachers = sum(one.provenance.label == "teacher" for one in documents.fresh)
     if teachers:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from insource.dataset.review.decisions import read_reviews
-from insource.logs.paid import ARM_SOURCE
+from insource.logs.collect import ROW_TAG
+from insource.logs.paid import ANCHOR_TAG, ARM_SOURCE
 from insource.logs.query import Log
 from insource.types.retraining import Cycle, CycleCost
 from insource.workflow.cycles import cycles
@@ -47,17 +48,24 @@ def usd_per_hour(session: Session) -> float:
 
 
 def _paid(session: Session, cycle: Cycle) -> float:
-    """Return what answers for datasets and evaluations cost since the cycle began."""
+    """Return what answers for datasets and evaluations cost since the cycle began.
+
+    Live traffic would have come without the cycle, and anchors have a budget of their own.
+    """
     if not has_log(session):
         return 0.0
     began = datetime.fromisoformat(cycle.started_at)
     with Log(session.project.workspace, clock=session.clock) as log:
         log.drain()
-        lines = [
-            *log.stats(source=ARM_SOURCE, since=began),
-            *log.stats(source=RECORDER, task=cycle.task, since=began),
+        asked = [
+            *(
+                one
+                for one in log.calls(source=ARM_SOURCE, task=cycle.task, since=began)
+                if ANCHOR_TAG not in one.tags
+            ),
+            *(one for one in log.calls(source=RECORDER, task=cycle.task, since=began) if ROW_TAG in one.tags),
         ]
-    return float(sum(line.cost_usd or 0 for line in lines if not line.simulated))
+    return float(sum(one.cost_usd or 0 for one in asked if not one.simulated))
 
 
 def _labels(session: Session, cycle: Cycle) -> int:

@@ -14,6 +14,8 @@ from insource.foundation.clock import iso
 from insource.foundation.errors import UserError
 from insource.foundation.files import locked
 from insource.foundation.rng import generator
+from insource.lifecycle.anchors.harm import first_harm
+from insource.lifecycle.anchors.standing import accepted_since, counted, standing
 from insource.lifecycle.drift.inputs import Documents
 from insource.lifecycle.monitoring.alerts import MONITOR, ended
 from insource.lifecycle.monitoring.traffic import Observed, observed
@@ -29,8 +31,9 @@ from insource.runs.result import load
 from insource.store.database import Database
 from insource.store.deployments.audits import audits_of
 from insource.store.deployments.checks import add_check, checks_of, note_delivered
-from insource.store.deployments.registry import deployment_of, open_registry
+from insource.store.deployments.registry import deployment_of, events, open_registry
 from insource.types import RunResult
+from insource.types.anchors import Cause
 from insource.types.deployment import DeploymentEvent
 from insource.types.monitoring import Alert, Check
 from insource.workflow.session import Session
@@ -185,6 +188,10 @@ def _tell(session: Session, registry: Database, newest: Check | None) -> str:
     if not section.webhook or not untold:
         return ""
     secret = os.environ.get(section.webhook_secret_env, "")
+    if not secret:
+        session.display.note(
+            f"The webhook gets unsigned alerts, because the variable {section.webhook_secret_env} is not set"
+        )
     failed = deliver(section.webhook, untold, secret=secret, timeout_s=section.webhook_timeout_s)
     if not failed:
         told = {alert.alert_id for alert in untold}
@@ -243,7 +250,23 @@ def _version(session: Session, registry: Database) -> _Version:
         sentences=embed if session.config.monitor.documents == "sentences" else None,
     )
     since = deployed.champion_since if deployed and champion else None
-    return _Version(watched, since)
+    return _Version(watched._replace(moved=_moved(session, registry, watched)), since)
+
+
+def _moved(session: Session, registry: Database, watched: Watched) -> Cause | None:
+    """Return what the anchors say moved, None without anchors."""
+    audits = audits_of(registry, watched.task, version=watched.version)
+    counting = counted(audits, accepted_since(events(registry, watched.task)))
+    found = standing(
+        registry,
+        session.project.workspace,
+        watched.task,
+        watched.rollout,
+        harm=first_harm(counting, watched.slo, watched.rollout, in_canary=False),
+        version=watched.version,
+        slo=watched.slo,
+    )
+    return None if found is None else found.cause
 
 
 def _reference(session: Session, result: RunResult) -> tuple[Documents | None, str]:

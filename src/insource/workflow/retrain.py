@@ -20,7 +20,7 @@ from insource.types.retraining import Cycle, Mined, Ruling, Trigger
 from insource.workflow.anchors import refuse_leaks
 from insource.workflow.build import build_dataset
 from insource.workflow.challenge import judge_challenger
-from insource.workflow.champion import learned_from
+from insource.workflow.champion import champion_of, learned_from
 from insource.workflow.cycle_cost import CycleClock
 from insource.workflow.cycles import keep_cycle, one_at_a_time, open_cycle
 from insource.workflow.mine import mine
@@ -63,6 +63,10 @@ def retrain(session: Session, run: Run, *, wanted: str = "") -> Retrained:
             cycle = keep_cycle(session, _begun(session, found, triggers))
         else:
             session.display.note(f"The cycle of {cycle.started_at[:16]} goes on after step {cycle.step!r}")
+            if wanted:
+                session.display.note(
+                    f"The reason {wanted!r} is not used: this cycle was begun for another one"
+                )
         ended = _Cycle(session, run).finish(cycle)
     return Retrained(cycle.triggers, ended)
 
@@ -131,13 +135,13 @@ class _Cycle:
     def _judge(self, cycle: Cycle) -> Cycle:
         session = self._session.anew(on_base(self._session.project, cycle.base))
         clock = CycleClock(session, cycle)
-        champion, challenger = (
-            load(session.project.runs, one)[0] for one in (cycle.champion, cycle.challenger)
-        )
+        # Not the champion that the cycle began with: another one may answer by now.
+        champion, challenger = champion_of(session), load(session.project.runs, cycle.challenger)[0]
+        cycle = cycle.model_copy(update={"champion": champion.run_id})
         if same_model(champion, challenger):
             found = Ruling(passes=False, reason=NOTHING_NEW)
             return cycle.model_copy(update={"step": "judged", "ruling": found, "outcome": "nothing new"})
-        session.begin("challenge", f"{cycle.challenger} against the champion, {cycle.champion}")
+        session.begin("challenge", f"{cycle.challenger} against the champion, {champion.run_id}")
         known, dataset = learned_from(session, champion), learned_from(session, challenger)
         found = judge_challenger(session, champion, known, challenger, dataset)
         session.display.note(found.reason)
@@ -147,6 +151,9 @@ class _Cycle:
 
     def _conclude(self, cycle: Cycle) -> Cycle:
         session = self._session
+        if champion_of(session).run_id not in (cycle.champion, cycle.challenger):
+            session.display.note("Another version answers by now, so the challenger is judged again")
+            cycle = keep_cycle(session, self._judge(cycle))
         outcome, reason = cycle.outcome, cycle.ruling.reason if cycle.ruling else ""
         if outcome == "passed" and session.config.retrain.promote:
             challenger = load(session.project.runs, cycle.challenger)[0]

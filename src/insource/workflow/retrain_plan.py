@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from insource.foundation.errors import InsourceError
 from insource.lifecycle.triggers import base_to_train
-from insource.types import NOT_MEASURED, Estimate
+from insource.types import NOT_MEASURED, Dataset, Estimate
 from insource.types.retraining import RetrainPlan
 from insource.workflow.ask_cloud import cloud_price
+from insource.workflow.champion import learned_from
 from insource.workflow.cycles import open_cycle
 from insource.workflow.mine import label_cost
 from insource.workflow.project import on_base
@@ -37,7 +38,7 @@ def plan_retraining(session: Session, found: Assessed) -> RetrainPlan:
         rows=rows + new,
         seconds=seconds,
         machine_usd=usd,
-        cloud_usd=_asking(session, found, new),
+        cloud_usd=_asking(session, found, new + _of_source(session, found)),
         to_label=labels,
         label_hours=hours,
         label_usd=label_usd,
@@ -49,8 +50,18 @@ def plan_retraining(session: Session, found: Assessed) -> RetrainPlan:
 
 def _already(found: Assessed) -> int:
     """Return how many rows of the traffic today's dataset has."""
-    ids = {one.row_id for examples in found.dataset.splits.values() for one in examples}
+    ids = _ids(found.dataset)
     return sum(row.row_id in ids for row in found.fresh.rows)
+
+
+def _of_source(session: Session, found: Assessed) -> int:
+    """Return how many rows of today's dataset the last training did not have."""
+    before = _ids(learned_from(session, found.last))
+    return len(_ids(found.dataset) - before)
+
+
+def _ids(dataset: Dataset) -> set[str]:
+    return {one.row_id for examples in dataset.splits.values() for one in examples}
 
 
 def _training(session: Session, found: Assessed, growth: float) -> tuple[Estimate, Estimate, tuple[str, ...]]:

@@ -13,12 +13,14 @@ from insource.lifecycle.contract_changes import contract_changes
 from insource.lifecycle.triggers import Alert, Base, Situation, triggers
 from insource.logs.query import Log
 from insource.models.catalogue import at_hand, resolve
+from insource.redaction import Redactor
 from insource.runs.result import STAGE, load
 from insource.store.deployments.registry import FILE_NAME, events, open_registry
 from insource.types import Dataset, Example, Row, RunResult, Split
 from insource.types.retraining import Collected, Trigger
 from insource.workflow.build import build_dataset, build_settings
 from insource.workflow.champion import champion_of, learned_from
+from insource.workflow.cloud_trust import CloudTrust, cloud_trust
 from insource.workflow.cycles import cycles
 from insource.workflow.kept_profile import has_log
 from insource.workflow.session import Session
@@ -64,7 +66,7 @@ def assess(session: Session) -> Assessed:
         made_at=began,
         base=base,
         configured=_configured(session, base),
-        alerts=_alerts(session),
+        alerts=_alerts(session, cloud_trust(session)),
         labelled=len(checked),
         to_learn=round(sum(checked)),
         changes=contract_changes(
@@ -97,11 +99,14 @@ def fresh_of(session: Session) -> Fresh:
         task=session.config.task.name,
         schemas=project.schemas(),
     ).source
+    redactor = Redactor.from_config(session.config.log, project.workspace)
+    cloud = cloud_trust(session)
     known: set[str] = set()
     given: set[Split | None] = set()
     for row in own:
         if isinstance(row, Row):
-            known.add(input_key(row.input))
+            # The log holds the documents of its calls redacted: such a copy is no new document either.
+            known |= {input_key(row.input), input_key(redactor.text(row.input))}
             given.add(row.split)
     with Log(project.workspace, clock=session.clock) as log:
         log.drain()
@@ -110,11 +115,12 @@ def fresh_of(session: Session) -> Fresh:
             section.calls.task or session.config.task.name,
             section.calls,
             known=known,
-            before=before,
+            before=[row for row in before if input_key(row.input) not in known and cloud.teaches(row)],
+            teaches=cloud.teaches,
             conversations=section.conversations,
         )
-    anchors = anchors_of(project.workspace, session.config.task.name).anchors
-    found = without_anchors(found, [one.example.input for one in anchors])
+    anchors = [one.example.input for one in anchors_of(project.workspace, session.config.task.name).anchors]
+    found = without_anchors(found, [*anchors, *(redactor.text(one) for one in anchors)])
     shares = build_settings(project).fractions
     return found._replace(rows=placed(found.rows, given, shares, session.config.project.seed))
 
@@ -168,8 +174,12 @@ def _examples(dataset: Dataset) -> list[Example]:
     return [one for examples in dataset.splits.values() for one in examples]
 
 
-def _alerts(session: Session) -> tuple[Alert, ...]:
-    """Return the alerts of the monitor about the task; an alert about the cloud is none of the model's."""
+def _alerts(session: Session, cloud: CloudTrust) -> tuple[Alert, ...]:
+    """Return the alerts of the monitor about the task; an alert about the cloud is none of the model's.
+
+    Neither are differences from a cloud that moved, as far as the anchors tell.
+    """
+    signals = [one for one in DRIFT_SIGNALS if one != "audits" or not cloud.doubted]
     workspace = session.project.workspace
     if not (workspace / FILE_NAME).exists():
         return ()
@@ -179,7 +189,7 @@ def _alerts(session: Session) -> tuple[Alert, ...]:
         Alert(one.at, one.reason)
         for one in found
         if one.kind == "alert"
-        and one.evidence.get("signal") in DRIFT_SIGNALS
+        and one.evidence.get("signal") in signals
         and one.evidence.get("state", "open") == "open"
     )
 

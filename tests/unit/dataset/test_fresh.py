@@ -110,6 +110,15 @@ def test_a_row_is_read_as_it_was_written(workspace, tmp_path):
     assert changed == set()
 
 
+def test_a_purge_of_an_earlier_call_leaves_nothing_of_it_in_the_row_of_a_later_one(workspace, tmp_path):
+    old = answered(workspace, [("one", "shipping")], model="old", answers={"one": "PURGED"})
+    answered(workspace, [("one", "billing")])
+    path = tmp_path / "fresh.jsonl"
+    write_fresh(path, fresh(workspace).rows)
+    without_calls(path, set(old))
+    assert "PURGED" not in path.read_text()
+
+
 def test_purged_calls_are_removed_from_the_file(workspace, tmp_path):
     calls = answered(workspace, [("one", "billing"), ("two", "billing")])
     path = tmp_path / "fresh.jsonl"

@@ -25,7 +25,7 @@ from insource.gateway.rollout.weighing import Weighing
 from insource.gateway.settings import Registered, TaskSettings
 from insource.gateway.tasks.answerer import Answerer
 from insource.lifecycle.anchors.attribution import Harm
-from insource.lifecycle.monitoring.alerts import audit_factor
+from insource.lifecycle.monitoring.alerts import MONITOR, audit_factor
 from insource.lifecycle.rollout import Step, next_step
 from insource.lifecycle.transitions import (
     advanced,
@@ -129,7 +129,8 @@ class Controller:
             self._versions.close_unused(_digests(deployment))
             champion = deployment.champion.name if deployment.champion is not None else ""
             latest = events(registry, self._task, limit=LATEST_EVENTS)
-            self._auditor.more = audit_factor(latest, champion)
+            told = events(registry, self._task, limit=LATEST_EVENTS, by=MONITOR)
+            self._auditor.more = audit_factor(told, champion)
             self._tell_held(registry, deployment, latest)
             with contextlib.suppress(_Decided):
                 self._withdraw_what_fails(registry, deployment)

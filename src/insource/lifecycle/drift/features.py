@@ -1,6 +1,8 @@
 """What can be said of one document without a model: its length, script, language, digits, known words.
 
-These explain a drift to a person, and take part in the classifier test beside the embedding of the texts.
+These explain a drift to a person. ``features`` also take part in the classifier test beside the embedding of
+the texts; ``known_words`` do not, because they are counted from one of the two sides: no permutation of the
+documents would do that in the same way.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ ANCHOR_SHARE = 0.9
 
 ANCHORS = 50
 NO_LANGUAGE = "no words"
+UNKNOWN, MISSING = "unknown words", "missing expected words"
 
 
 class Feature(NamedTuple):
@@ -54,16 +57,26 @@ def words(text: str) -> frozenset[str]:
     return frozenset(word.casefold() for word in _WORD.findall(text[:CHARACTERS]))
 
 
-def features(texts: Sequence[str], known: Vocabulary, *, of_reference: bool) -> tuple[Feature, ...]:
-    """Return the numeric features of texts.
+def features(texts: Sequence[str]) -> tuple[Feature, ...]:
+    """Return the numeric features of texts, each from its text alone."""
+    columns = np.array([_of_text(text) for text in texts], dtype=np.float64).reshape(len(texts), len(_NAMES))
+    return tuple(
+        Feature(name, unit, column) for (name, unit), column in zip(_NAMES.items(), columns.T, strict=True)
+    )
+
+
+def known_words(texts: Sequence[str], known: Vocabulary, *, of_reference: bool) -> tuple[Feature, ...]:
+    """Return which share of a text's words the reference has not, and of the expected words the text has not.
 
     A text of the reference does not count as its own witness: a word that only it has is unknown.
     """
     least = 2 if of_reference else 1
-    counted = [_of_text(text, known, least) for text in texts]
-    columns = np.array(counted, dtype=np.float64).reshape(len(texts), len(_NAMES)).T
-    return tuple(
-        Feature(name, unit, column) for (name, unit), column in zip(_NAMES.items(), columns, strict=True)
+    said = [words(text) for text in texts]
+    unknown = [sum(known.documents[word] < least for word in one) / max(len(one), 1) for one in said]
+    missing = [len(known.anchors - one) / max(len(known.anchors), 1) for one in said]
+    return (
+        Feature(UNKNOWN, "ratio", np.array(unknown, dtype=np.float64)),
+        Feature(MISSING, "ratio", np.array(missing, dtype=np.float64)),
     )
 
 
@@ -73,26 +86,19 @@ _NAMES: dict[str, Unit] = {
     "digits": "ratio",
     "letters beyond Latin": "ratio",
     "capital letters": "ratio",
-    "unknown words": "ratio",
-    "missing expected words": "ratio",
 }
 
 
-def _of_text(text: str, known: Vocabulary, least: int) -> tuple[float, ...]:
+def _of_text(text: str) -> tuple[float, ...]:
     start = text[:CHARACTERS]
     letters = [character for character in start if character.isalpha()]
-    said = words(text)
     latin = sum(_is_latin(letter) for letter in letters)
-    unknown = sum(known.documents[word] < least for word in said)
-    missing = len(known.anchors - said)
     return (
         len(text),
         text.count("\n") + 1,
         sum(character.isdigit() for character in start) / max(len(start), 1),
         1 - latin / len(letters) if letters else 0.0,
         sum(letter.isupper() for letter in letters) / max(len(letters), 1),
-        unknown / len(said) if said else 0.0,
-        missing / len(known.anchors) if known.anchors else 0.0,
     )
 
 

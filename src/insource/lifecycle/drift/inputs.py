@@ -17,9 +17,9 @@ from scipy.stats import rankdata
 from insource.foundation.rng import derived_seed, generator
 from insource.lifecycle.drift.classifier import separation
 from insource.lifecycle.drift.embedding import embedded, reduced
-from insource.lifecycle.drift.features import Feature, Vocabulary, features, languages
+from insource.lifecycle.drift.features import Feature, Vocabulary, features, known_words, languages
 from insource.lifecycle.drift.permutation import Sides, adjusted_for_discoveries
-from insource.types.monitoring import InputDrift, Shift, Unit
+from insource.types.monitoring import Described, InputDrift, Shift, Unit
 
 SMALLEST_SLICE = 0.02
 """A slice with a smaller share of both samples is not shown."""
@@ -71,10 +71,10 @@ def input_drift(
         alpha=alpha,
         ordered=reference.ordered and window.ordered,
     )
-    known = Vocabulary.of(reference.texts)
-    before = features(reference.texts, known, of_reference=True)
-    after = features(window.texts, known, of_reference=False)
-    said = [_of_feature(a, b) for a, b in zip(before, after, strict=True)]
+    said = [
+        _of_feature(before, after)
+        for before, after in zip(features(reference.texts), features(window.texts), strict=True)
+    ]
     texts, axes = [*reference.texts, *window.texts], derived_seed(seed, "drift.embedding")
     seen = [embedded(texts, axes), np.column_stack([column.tested for column in said])]
     if sentences is not None:
@@ -87,6 +87,18 @@ def input_drift(
         alpha=alpha,
         features=_explained(said, sides, n),
         slices=_explained(list(_slices(reference, window)), sides, n),
+        words=_of_words(reference.texts, window.texts),
+    )
+
+
+def _of_words(reference: Sequence[str], window: Sequence[str]) -> tuple[Described, ...]:
+    """Return how both know the words of the reference; nothing here is tested."""
+    known = Vocabulary.of(reference)
+    before = known_words(reference, known, of_reference=True)
+    after = known_words(window, known, of_reference=False)
+    return tuple(
+        Described(name=a.name, unit=a.unit, reference=float(a.values.mean()), live=float(b.values.mean()))
+        for a, b in zip(before, after, strict=True)
     )
 
 

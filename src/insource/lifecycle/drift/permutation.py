@@ -28,6 +28,11 @@ PERMUTATIONS_PER_ALPHA = 5
 Floats = NDArray[np.float64]
 
 
+def blocks_of(window: int) -> NDArray[np.int64]:
+    """Return the block of each call of a window, shape ``(window,)``."""
+    return np.arange(window) // max(1, window // BLOCKS)
+
+
 class Sides(NamedTuple):
     """Which side every block is on: as observed in the first column, permuted in the others.
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from insource.foundation.clock import iso
 from insource.lifecycle.drift.effect import is_large
+from insource.types.anchors import in_doubt
 from insource.types.deployment import DeploymentEvent
 from insource.types.monitoring import Alert, Check, Quality, Shift, Signal, Unit
 
@@ -27,6 +28,7 @@ MONITOR = "monitor"
 
 RETRAIN = "insource retrain --dry-run"
 ROLL_BACK = "insource deploy rollback"
+ANCHORS = "insource deploy anchors status"
 
 
 class _Moved(NamedTuple):
@@ -116,7 +118,13 @@ def _moved(check: Check, known: Collection[str]) -> Iterator[_Moved]:
             f"{figure(wrong.value, 'ratio')} of {wrong.n:,} audited answers differ from the cloud's; it is "
             f"shown that more than {figure(bound, 'ratio')} do lately"
         )
-        yield _Moved("audits", "audits", what, ROLL_BACK, bound, wrong.value)
+        moved = check.agreement.moved
+        if moved is not None and in_doubt(moved):
+            what += (
+                "; the cloud has moved" if moved == "cloud" else "; it is open whether the cloud has moved"
+            )
+        following = ANCHORS if moved is not None and in_doubt(moved) else ROLL_BACK
+        yield _Moved("audits", "audits", what, following, bound, wrong.value)
 
 
 def _is_lower(found: Quality) -> bool:
@@ -137,6 +145,13 @@ def _inputs(check: Check) -> _Moved:
     )
     if shown:
         what += f"; {', '.join(shown[:3])}"
+    words = [
+        f"{one.name} {figure(one.reference, one.unit)} → {figure(one.live, one.unit)}"
+        for one in drift.words
+        if is_large(one.unit, one.reference, one.live)
+    ]
+    if words:
+        what += f"; not tested: {', '.join(words)}"
     return _Moved(INPUTS, "inputs", what, RETRAIN, 0.5, drift.auroc.value, slice=_slice(drift.slices))
 
 

@@ -10,17 +10,18 @@ import numpy as np
 from insource.config.rollout import RolloutSection
 from insource.lifecycle.audit_evidence import OF_DOCUMENTS, lost_and_counted
 from insource.lifecycle.rollout import COUNTED, Evidence, evidence_of, harmful
-from insource.stats.intervals import Interval, clopper_pearson, cluster_ratio_t, mean_t
+from insource.stats.intervals import Interval, clopper_pearson, cluster_mean_t, cluster_ratio_t
 from insource.types import Estimate
 from insource.types.deployment import Audit
 from insource.types.monitoring import AuditedAgreement, Quality
 
-METHOD = "mean calibrated confidence of the answers served here (t interval by document)"
+METHOD = "mean calibrated confidence of the answers served here (t interval by block of calls)"
 
 
 def quality(
     confidences: Sequence[float],
     fields: Sequence[Sequence[float]],
+    blocks: Sequence[int],
     *,
     promised: float,
     of_fields: bool,
@@ -32,11 +33,13 @@ def quality(
     The estimate is the mean calibrated confidence (CBPE: NannyML's "confidence-based performance
     estimation"). It is right under another mix of inputs (covariate shift) as far as the confidences are
     calibrated there, and wrong where the right answer to an input has changed (concept drift). The interval
-    has the chance of the documents alone, one-sided at ``alpha``.
+    has the chance of the documents alone, one-sided at ``alpha``: calls of one block are alike, so whole
+    blocks are its units, as in the tests of drift.
 
     Args:
         confidences: one value for each document served here.
         fields: the confidences of its fields, for the share of right fields.
+        blocks: the block of each document (``drift.permutation.blocks_of``).
         promised: the largest share of wrong answers that the policy promises.
         of_fields: count fields, as the policy's loss does.
         calibrated: whether a confidence is a probability. Otherwise the estimate is an index.
@@ -51,7 +54,9 @@ def quality(
     if n:
         value = float(sums.sum() / counts.sum()) if by_field else float(known.mean())
         level = 1 - 2 * alpha
-        ends = cluster_ratio_t(sums, counts, None, level) if by_field else mean_t(known, level)
+        ends = (
+            cluster_ratio_t(sums, counts, blocks, level) if by_field else cluster_mean_t(known, blocks, level)
+        )
     return Quality(
         estimate=Estimate(
             value=value,

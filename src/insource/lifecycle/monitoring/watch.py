@@ -10,10 +10,12 @@ from insource.config.monitor import MonitorSection
 from insource.config.rollout import RolloutSection
 from insource.lifecycle.drift.behaviour import behaviour
 from insource.lifecycle.drift.inputs import Documents, Embed, input_drift
+from insource.lifecycle.drift.permutation import blocks_of
 from insource.lifecycle.monitoring.alerts import alerts_of
 from insource.lifecycle.monitoring.quality import audited, quality
 from insource.lifecycle.monitoring.traffic import Observed
 from insource.types import OutputSpec, Policy
+from insource.types.anchors import Cause
 from insource.types.deployment import Audit
 from insource.types.monitoring import (
     Alert,
@@ -41,7 +43,8 @@ class Watched(NamedTuple):
     """A version that is watched, and what it promised.
 
     ``documents`` are those it was measured on, None to compare with earlier calls instead; ``source`` names
-    them. ``calibrated`` says whether its confidences are probabilities of being right.
+    them. ``calibrated`` says whether its confidences are probabilities of being right, ``moved`` what the
+    anchors say of it and the cloud.
     """
 
     task: str
@@ -54,6 +57,7 @@ class Watched(NamedTuple):
     slo: float
     rollout: RolloutSection
     sentences: Embed | None = None
+    moved: Cause | None = None
 
 
 def check(
@@ -109,7 +113,12 @@ def _inputs(
 def _quality(watched: Watched, window: Sequence[Observed], alpha: float) -> tuple[Quality | None, str]:
     """Return the estimate without labels, or None and why there is none."""
     policy = watched.policy
-    served = [one for one in window if one.answered.local and one.answered.confidence is not None]
+    places = [
+        (one, int(block))
+        for one, block in zip(window, blocks_of(len(window)), strict=True)
+        if one.answered.local and one.answered.confidence is not None
+    ]
+    served = [one for one, _ in places]
     if not served:
         return None, "no answer was served here with a confidence"
     if policy.threshold is None:
@@ -119,6 +128,7 @@ def _quality(watched: Watched, window: Sequence[Observed], alpha: float) -> tupl
     found = quality(
         [one.answered.confidence or 0.0 for one in served],
         [one.field_confidences for one in served],
+        [block for _, block in places],
         promised=policy.max_error,
         of_fields=policy.loss == "fields",
         calibrated=watched.calibrated,
@@ -129,7 +139,7 @@ def _quality(watched: Watched, window: Sequence[Observed], alpha: float) -> tupl
 
 def _agreement(watched: Watched, audits: Sequence[Audit]) -> tuple[AuditedAgreement | None, str]:
     """Return what the audits say, or None and why there are none."""
-    found = audited(audits, watched.slo, watched.rollout)
+    found = audited(audits, watched.slo, watched.rollout).model_copy(update={"moved": watched.moved})
     return (found, "") if found.wrong.n else (None, "no answer that was served here has been audited yet")
 
 

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import msgspec
 
 from insource.foundation.clock import SYSTEM, Clock
+from insource.models.transport import is_loopback
 from insource.types.monitoring import Alert
 
 
@@ -59,7 +60,9 @@ def _post(url: str, body: bytes, headers: dict[str, str], timeout_s: float) -> s
     import httpx2
 
     try:
-        with httpx2.Client(timeout=timeout_s, follow_redirects=False) as client:
+        # A proxy of the environment would take what is for this machine to another one.
+        direct = is_loopback(url)
+        with httpx2.Client(timeout=timeout_s, follow_redirects=False, trust_env=not direct) as client:
             status = client.post(url, content=body, headers=headers).status_code
     except Exception as error:  # nobody would see what a thread raises
         return f"the webhook cannot be reached: {error or type(error).__name__}"

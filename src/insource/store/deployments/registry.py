@@ -99,9 +99,17 @@ def record_event(database: Database, event: DeploymentEvent) -> None:
         add_event(connection, event)
 
 
-def events(database: Database, task: str, *, limit: int | None = None) -> tuple[DeploymentEvent, ...]:
-    """Return the events of a task, oldest first; only the newest ``limit``, if given."""
+def events(
+    database: Database, task: str, *, limit: int | None = None, by: str = ""
+) -> tuple[DeploymentEvent, ...]:
+    """Return the events of a task, oldest first; only the newest ``limit``, if given.
+
+    ``by`` takes those of one author, so that many others' do not hide them.
+    """
     query = select(EVENTS.c.document).where(EVENTS.c.task == task).order_by(EVENTS.c.id.desc())
+    if by:
+        # Not by JSON functions of SQLite: they refuse a document that cannot be read.
+        query = query.where(EVENTS.c.document.contains(f'"by":"{by}"', autoescape=True))
     with database.read() as connection:
         rows = connection.execute(query if limit is None else query.limit(limit)).scalars().all()
     return tuple(_event(task, row) for row in reversed(rows))

@@ -5,7 +5,7 @@ import pytest
 from support.monitored import World
 
 from insource.foundation.rng import generator
-from insource.lifecycle.drift.features import Vocabulary, features, words
+from insource.lifecycle.drift.features import Vocabulary, known_words, words
 from insource.lifecycle.drift.inputs import Documents, input_drift
 
 
@@ -22,7 +22,6 @@ def found(window, reference=None, alpha=0.01):
 
 
 CHANGES = {
-    "unknown words": {"foreign": 0.5},
     "letters beyond Latin": {"change": lambda text: text.replace("indoor", "внутри")},
     "digits": {"change": lambda text: f"{text} 123456789 0987"},
     "capital letters": {"change": str.upper},
@@ -51,11 +50,18 @@ def test_a_slice_that_is_new_is_named_with_its_share():
     assert not drift.moved  # the tag alone is no change of the documents
 
 
+def test_unknown_words_are_described_and_take_part_in_no_test():
+    drift = found(documents(100, seed=1, foreign=0.5))
+    assert drift.moved
+    (unknown,) = [one for one in drift.words if one.name == "unknown words"]
+    assert unknown.live > unknown.reference
+    assert not {one.name for one in drift.words} & {one.name for one in drift.features}
+
+
 def test_expected_words_that_are_missing_are_seen():
     head = documents(300, change=lambda text: f"Invoice number date total {text}")
     drift = found(documents(100, seed=1, change=lambda text: f"Invoice number date {text}"), head)
-    (missing,) = [shift for shift in drift.features if shift.name == "missing expected words"]
-    assert missing.moved
+    (missing,) = [one for one in drift.words if one.name == "missing expected words"]
     assert missing.reference == 0.0
     assert missing.live == pytest.approx(1 / 4)
 
@@ -63,9 +69,9 @@ def test_expected_words_that_are_missing_are_seen():
 def test_a_document_of_the_reference_is_no_witness_for_its_own_words():
     texts = ["alpha beta", "beta gamma"]
     known = Vocabulary.of(texts)
-    unknown = {one.name: one.values for one in features(texts, known, of_reference=True)}["unknown words"]
+    unknown = known_words(texts, known, of_reference=True)[0].values
     assert unknown.tolist() == [0.5, 0.5]
-    live = {one.name: one.values for one in features(texts, known, of_reference=False)}["unknown words"]
+    live = known_words(texts, known, of_reference=False)[0].values
     assert live.tolist() == [0.0, 0.0]
 
 

@@ -68,6 +68,16 @@ def test_an_alert_says_what_since_when_by_how_much_and_what_to_type(name):
     assert alert.may_roll_back == (name == "agreement")
 
 
+@pytest.mark.parametrize(
+    ("moved", "following"),
+    [(None, "rollback"), ("local", "rollback"), ("cloud", "anchors status"), ("open", "anchors status")],
+)
+def test_audits_against_a_cloud_that_may_have_moved_are_no_reason_to_roll_back(moved, following):
+    (alert,) = alerts_of(check(agreement=agreeing().model_copy(update={"moved": moved})), ())
+    assert alert.next_command == f"insource deploy {following}"
+    assert ("the cloud has moved" in alert.what) == (following == "anchors status")
+
+
 def test_drift_of_inputs_names_the_features_and_the_slice_that_moved():
     (alert,) = alerts_of(check(inputs=inputs()), ())
     assert "digits 10.0 % → 30.0 %" in alert.what

@@ -14,7 +14,15 @@ AT = datetime(2026, 11, 1, tzinfo=UTC)
 
 def of_documents(confidences, *, promised=0.1, calibrated=True):
     none = [() for _ in confidences]
-    return quality(confidences, none, promised=promised, of_fields=False, calibrated=calibrated, alpha=0.01)
+    return quality(
+        confidences,
+        none,
+        range(len(none)),
+        promised=promised,
+        of_fields=False,
+        calibrated=calibrated,
+        alpha=0.01,
+    )
 
 
 def test_calibrated_confidences_estimate_the_share_of_right_answers_under_another_mix():
@@ -37,14 +45,14 @@ def test_an_estimate_below_the_promise_is_said_only_of_probabilities():
 
 def test_fields_are_counted_where_the_promise_is_about_fields():
     found = quality(
-        [0.5, 0.5], [(0.9, 0.8), (1.0,)], promised=0.05, of_fields=True, calibrated=True, alpha=0.01
+        [0.5, 0.5], [(0.9, 0.8), (1.0,)], [0, 1], promised=0.05, of_fields=True, calibrated=True, alpha=0.01
     )
     assert found.estimate.value == pytest.approx(2.7 / 3)
     assert (found.counts, found.estimate.n) == ("fields", 2)
 
 
 def test_without_confidences_of_fields_documents_are_counted():
-    found = quality([0.5, 0.7], [(), ()], promised=0.05, of_fields=True, calibrated=True, alpha=0.01)
+    found = quality([0.5, 0.7], [(), ()], [0, 1], promised=0.05, of_fields=True, calibrated=True, alpha=0.01)
     assert (found.counts, found.estimate.value) == ("documents", pytest.approx(0.6))
 
 

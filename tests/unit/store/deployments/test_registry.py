@@ -8,6 +8,7 @@ from insource.foundation.errors import IntegrityError, UserError
 from insource.store.deployments.audits import add_anchor_checks, add_audits, anchor_checks_of, audits_of
 from insource.store.deployments.registry import (
     DEPLOYMENTS,
+    EVENTS,
     deployment_of,
     deployments,
     events,
@@ -43,6 +44,18 @@ def test_a_decision_and_its_event_are_kept_together(tmp_path):
             ("alert", 0),
         ]
         assert [one.kind for one in events(registry, "specs", limit=1)] == ["alert"]
+
+
+def test_events_of_one_author_are_not_hidden_by_many_others(tmp_path):
+    with open_registry(tmp_path) as registry:
+        told = event("alert", evidence={"alert_id": "a", "audit_factor": 4.0}, version="v")
+        told = told.model_copy(update={"by": "monitor"})
+        record_event(registry, told)
+        for _ in range(100):
+            record_event(registry, event("alert"))
+        with registry.write() as connection:
+            connection.execute(EVENTS.insert().values(task="specs", at=0, document="not json"))
+        assert events(registry, "specs", limit=100, by="monitor") == (told,)
 
 
 def test_the_second_of_two_operators_is_refused_and_changes_nothing(tmp_path):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from insource.lifecycle.monitoring.alerts import figure
 from insource.report import charts, vega
 from insource.report.page import LegendKey, Plot, Row, Section, Table
-from insource.types.monitoring import Check, Shift
+from insource.types.monitoring import Check, Described, Shift
 
 ALIKE, MOVED = 0, 1
 EXPLAINS = (
@@ -26,6 +26,8 @@ def inputs(checks: Sequence[Check]) -> Section | None:
     blocks: list[Plot | Table] = [_plot(found)]
     if newest.features:
         blocks.append(_shifts("Features of the documents", "Feature", newest.features))
+    if newest.words:
+        blocks.append(_described(newest.words))
     if newest.slices:
         blocks.append(_shifts("Slices, as shares of the documents", "Slice", newest.slices))
     return Section("inputs", "Are the documents still the same?", (EXPLAINS,), tuple(blocks))
@@ -78,6 +80,14 @@ def _plot(found: Sequence[tuple[int, Check]]) -> Plot:
             for series, label in ((ALIKE, "alike"), (MOVED, "moved"))
         ),
     )
+
+
+def _described(found: Sequence[Described]) -> Table:
+    rows: list[Row] = [
+        (one.name, figure(one.reference, one.unit), figure(one.live, one.unit)) for one in found
+    ]
+    caption = "Words against those of the reference: described, not tested, and larger without a drift, too"
+    return Table(caption, ("Words", "Reference", "Window"), rows, numeric=(1, 2))
 
 
 def _shifts(caption: str, first: str, shifts: Sequence[Shift]) -> Table:
