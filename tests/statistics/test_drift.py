@@ -55,7 +55,7 @@ FOUND = {
 @pytest.mark.parametrize("runs", [10, pytest.param(200, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("drift", FOUND)
 def test_a_strong_drift_is_found_by_the_signal_that_can_see_it(drift, runs):
-    found = alarms(Cell(drift, 0.6, 300, 100), runs, alpha=ALPHA)
+    found = alarms(Cell(drift, 0.6, 300, 200), runs, alpha=ALPHA)
     assert found.rate(FOUND[drift]) >= 0.8
 
 

@@ -21,7 +21,9 @@ EXIT_KEPT = 3
 
 
 @click.command("retrain", short_help="Make the model again when there is a reason")
-@click.option("--dry-run", is_flag=True, help="Say what a cycle would do and cost; train, send and deploy nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Say what a cycle would do and cost; train, send and deploy nothing."
+)
 @click.option("--now", "wanted", metavar="REASON", help="Begin a cycle though no trigger is due; say why.")
 @click.option(
     "--to-label", "only_queue", is_flag=True, help="Only name the documents to label next, for review."

@@ -464,6 +464,7 @@ def test_without_a_registry_the_model_answers_as_before(tmp_path, recorder, prov
     with gateway(tmp_path, recorder, provider, {"a": Says(RIGHT)}, first="a") as server:
         text, said = ask(server)
         assert (text, said["route"], said["version"], said["cost-usd"]) == (RIGHT, "local", "specs@a", "0")
+    assert provider.seen == []  # and nothing is spent on comparing it
 
 
 def test_a_rolled_back_task_is_answered_by_the_cloud(tmp_path, recorder, provider, registry):

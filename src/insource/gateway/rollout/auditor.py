@@ -131,10 +131,11 @@ class Auditor:
         """Draw whether the call is compared, and do it in the background.
 
         A version in shadow is asked on calls that the cloud answered. Where a champion answers, it is asked
-        on the champion's audited calls too, with the same probability, so that its sample is uniform.
+        on the champion's audited calls too, with the same probability, so that its sample is uniform. While
+        nothing is deployed by hand, nothing is compared: no money is spent unasked.
         ``by_policy`` says whether a local answer was served because the policy keeps it.
         """
-        if self._ask is None or exchange.route is None:
+        if self._ask is None or exchange.route is None or not pick.snapshot.step:
             return
         if exchange.chat is None and exchange.decisions is None:
             return

@@ -43,7 +43,7 @@ class Weighing:
         Audits before ``not_before`` do not count: they compare with another cloud.
         """
         if self._audits.read() or self._weighed is None or not_before != self._not_before:
-            self._not_before = not_before
+            self._weighed, self._not_before = None, not_before  # what fails is weighed again next time
             slo, audits = slo_of(self.version, self._section), counted(self._audits.all, not_before)
             evidence = evidence_of(audits, slo, self._section, step=self._step)
             self._weighed = evidence, first_harm(audits, slo, self._section, in_canary=self.in_canary)
