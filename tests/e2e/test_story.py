@@ -62,7 +62,9 @@ def test_the_demo_and_the_same_again(insource, tmp_path):
         "learn",
         "route",
     ]
-    assert not any(stage.skipped for stage in result.stages)
+    # What was read back was made in this very run: validation answers, to learn how sure they are.
+    made = {stage.run_id for stage in result.stages if not stage.skipped}
+    assert {stage.run_id for stage in result.stages} == made
 
     # Every rung on the sealed test split, each figure with its interval, n and method.
     arms = by_name(result)
