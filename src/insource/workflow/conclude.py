@@ -90,7 +90,7 @@ def keep(session: Session, result: RunResult) -> RunResult:
 
 
 def _key(session: Session) -> str:
-    return digest([session.config.model_dump(mode="json"), session.look_id])
+    return digest([session.config.model_dump_json(), session.look_id])  # a limit may be infinite
 
 
 def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult:

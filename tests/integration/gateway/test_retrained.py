@@ -25,6 +25,7 @@ LIVE = """
 [upstreams.openai]
 base_url = "{url}"
 [rollout]
+audit_usd_per_day = inf
 shares = [0.5, 1.0]
 slo = 0.2
 margin = 0.3
