@@ -1,19 +1,23 @@
 """A gateway whose versions are scripted models, its registry, and a cloud that says one thing."""
 
+import itertools
 import math
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+import httpx2
 import openai
 from support.gateway_kit import POLICY, TASK
+from support.waiting import eventually
 
 from insource.config.rollout import RolloutSection
 from insource.evaluation.differences import differing
 from insource.foundation.errors import UserError
 from insource.gateway.server import GatewayServer
 from insource.gateway.settings import GatewaySettings, HttpCloud, Registered, TaskSettings, WaySettings
-from insource.lifecycle.transitions import nothing_deployed
+from insource.lifecycle.transitions import in_canary, in_shadow, nothing_deployed
 from insource.models.protocol import ModelInfo
+from insource.store.deployments.audits import audits_of
 from insource.store.deployments.registry import deployment_of, events, open_registry, swap
 from insource.types import Completion, Usage
 from insource.types.deployment import DeploymentEvent, Version
@@ -162,3 +166,34 @@ def ask(server, document="Pump", user=None, model="specs", **more):
         if name.startswith("x-insource-")
     }
     return reply.parse().choices[0].message.content, said
+
+
+def canary(name, share=0.5):
+    return lambda before, now: in_canary(before, version(name), share, now)
+
+
+def shadow(name):
+    return lambda before, now: in_shadow(before, version(name), now)
+
+
+def until(server, true):
+    """Send calls until it is true; the gateway decides in its own time."""
+    count = itertools.count()
+
+    def asked():
+        if true():
+            return True
+        ask(server, document=f"Pump {next(count)}")
+        return False
+
+    eventually(asked)
+
+
+def audits(folder, **which):
+    with open_registry(folder) as registry:
+        return audits_of(registry, "specs", **which)
+
+
+def health(server):
+    root = server.url.removesuffix("/v1")
+    return httpx2.get(f"{root}/health", trust_env=False).json()["tasks"]["specs"]
