@@ -18,6 +18,7 @@ from aiohttp import web
 from support.child_python import TESTS, python_path
 from support.gateway_kit import Provider
 from support.gateway_process import children, kill_with_drain, running
+from support.rollouts import LADDER
 from support.tuned_projects import random_adapters, tuned_project
 from support.waiting import eventually
 from support.walks import session_on
@@ -39,19 +40,8 @@ base_url = "{url}"
 
 [upstreams.openai]
 base_url = "{url}"
-
-[rollout]
-shares = [0.5, 1.0]
-slo = 0.2
-margin = 0.3
-alpha = 0.05
-audits_per_false_alarm = 1000
-audit_share = 1.0
-min_step_s = 0
-interval_s = 0.2
-cool_down_s = 1
-audit_usd_per_day = inf
 """
+CONFIG += LADDER + "audits_per_false_alarm = 1000\ncool_down_s = 1\n"
 TASK = "teams"
 
 

@@ -36,6 +36,20 @@ FAST = RolloutSection(
     interval_s=0.05,
 )
 
+LADDER = """
+[rollout]
+shares = [0.5, 1.0]
+slo = 0.2
+margin = 0.3
+alpha = 0.05
+audit_share = 1.0
+shadow_share = 1.0
+min_step_s = 0
+interval_s = 0.1
+audit_usd_per_day = inf
+"""
+"""The same as ``FAST`` in a configuration; a section of more keys may follow it."""
+
 
 class Says:
     """A local model that always says the same, surely; ``fails`` makes it raise."""

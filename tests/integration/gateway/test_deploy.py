@@ -14,6 +14,7 @@ from support.child_python import TESTS, python_path
 from support.fitted_models import LABELS, RUN, finished_run
 from support.gateway_kit import Provider
 from support.gateway_process import kill_with_drain, running
+from support.rollouts import LADDER
 from support.waiting import eventually
 
 from insource.models.fitted.registry import save
@@ -31,18 +32,8 @@ base_url = "{url}"
 
 [upstreams.openai]
 base_url = "{url}"
-
-[rollout]
-shares = [0.5, 1.0]
-slo = 0.2
-margin = 0.3
-alpha = 0.05
-audit_share = 1.0
-shadow_share = 1.0
-min_step_s = 0
-interval_s = 0.1
-audit_usd_per_day = inf
 """
+CONFIG += LADDER
 BILLING = "The invoice is wrong, I was charged twice."
 MODULE = "support.fitted_models"
 BAD = RUN.replace("abcdef", "bad000")

@@ -10,6 +10,7 @@ from aiohttp import web
 from support.gateway_kit import Provider
 from support.gateway_process import running
 from support.retraining import CONFIG, KNOWN, NEW, documents, finished_project, stand_in, walk
+from support.rollouts import LADDER
 from support.waiting import eventually
 from support.walks import session_on
 
@@ -24,16 +25,9 @@ from insource.workflow.retrain import retrain
 LIVE = """
 [upstreams.openai]
 base_url = "{url}"
-[rollout]
-audit_usd_per_day = inf
-shares = [0.5, 1.0]
-slo = 0.2
-margin = 0.3
-alpha = 0.05
-audit_share = 1.0
-shadow_share = 1.0
-min_step_s = 0
-interval_s = 0.1
+"""
+LIVE += LADDER
+LIVE += """
 [monitor]
 window = 60
 reference_of = "dataset"
